@@ -1,0 +1,1 @@
+"""Values and arithmetic of the gateway: no network, no AWS, no clock, no web framework."""

@@ -1,0 +1,97 @@
+"""What is asked of a model and what it answers, in words that belong to no vendor and no client."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+Tokens = tuple[int, ...]
+"""One input as token ids of the model's own vocabulary."""
+
+Input = str | Tokens
+"""One thing to embed."""
+
+Vector = bytes | memoryview
+"""One embedding: little-endian float32, shape `(dimensions,)`, so `4 * dimensions` bytes."""
+
+
+class Purpose(StrEnum):
+    """What the vectors are for; some models make other vectors for a query than for a document."""
+
+    QUERY = "query"
+    DOCUMENT = "document"
+    SIMILARITY = "similarity"
+    CLASSIFICATION = "classification"
+    CLUSTERING = "clustering"
+    QUESTION_ANSWERING = "question_answering"
+    FACT_VERIFICATION = "fact_verification"
+    CODE_QUERY = "code_query"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CacheUse:
+    """What the caller allows: `Cache-Control: no-cache` forbids reading, `no-store` both."""
+
+    read: bool = True
+    write: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbeddingRequest:
+    """What a caller asks, after its dialect has been read.
+
+    `extra` holds parameters the caller asked to be passed to the provider unread.
+    `deployment` names one route of the model; `None` leaves the choice to the catalogue.
+    """
+
+    model: str
+    inputs: tuple[Input, ...]
+    dimensions: int | None = None
+    purpose: Purpose | None = None
+    title: str | None = None
+    user: str | None = None
+    deployment: str | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    cache: CacheUse = CacheUse()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """Tokens of a request.
+
+    `tokens` is what all inputs hold, `cached` how many of these were answered from the cache and so
+    cost nothing. `estimated` says that the vendor gave no count and ours is a guess.
+    """
+
+    tokens: int
+    cached: int = 0
+    estimated: bool = False
+
+    @property
+    def billed(self) -> int:
+        """Tokens the provider was really asked for."""
+        return self.tokens - self.cached
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbeddingResult:
+    """What a provider answers to one call: vectors in input order, and the tokens it counted.
+
+    `token_counts` are per input where the provider tells them; `tokens` is its total; `None` is unknown.
+    """
+
+    vectors: tuple[Vector, ...]
+    tokens: int | None = None
+    token_counts: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Embedded:
+    """What the gateway answers: one vector per input, in input order, all of `dimensions` float32."""
+
+    model: str
+    route: str
+    dimensions: int
+    vectors: tuple[Vector, ...]
+    usage: Usage
+    hits: int

@@ -1,0 +1,164 @@
+"""Everything that can go wrong, by cause. What a cause is called on the wire is each dialect's matter.
+
+GatewayError
+├── InvalidRequest            the request cannot be served as written
+│   ├── UnsupportedParameter  the model does not know this parameter or value
+│   ├── InputTooLong          one input exceeds the model's limit
+│   ├── RequestTooLarge       too many inputs, or too many tokens together
+│   ├── BodyTooLarge          more bytes than the front door lets through, in or out
+│   └── WrongContentType      the body is not JSON by its own words
+├── Unauthenticated           no key, or an unknown one
+├── NotPermitted              the key may not use this model
+│   └── WrongRegion           the vectors would be computed in another region
+├── ModelNotFound             no such model, or no such route of it
+├── ResourceNotFound          no such path, batch or file
+├── MethodNotAllowed          the path exists, the method does not
+├── AllowanceExhausted        too many requests or tokens; carries when to retry
+├── ProviderRefused           the vendor rejected the call; carries its message
+├── ProviderThrottled         the vendor has had enough for now; carries when to retry
+├── ProviderUnavailable       the vendor failed
+│   └── ProviderTimeout       the vendor did not answer in time
+├── ProviderMisbehaved        the vendor's answer does not fit the question
+├── KeysUnavailable           keys cannot be checked now, so nobody is let in
+└── InternalError             a fault of ours
+"""
+
+from collections.abc import Sequence
+
+
+class GatewayError(Exception):
+    """A cause, told to the caller: what is wrong, with which parameter, what would be right."""
+
+    def __init__(self, message: str, *, param: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.param = param
+
+
+class InvalidRequest(GatewayError):
+    """The request cannot be served as written.
+
+    `problems` are `(path, message)` pairs where several fields are wrong; `unknown` marks a field nobody knows.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        param: str | None = None,
+        value: object = None,
+        problems: Sequence[tuple[str, str]] = (),
+        unknown: bool = False,
+    ) -> None:
+        super().__init__(message, param=param)
+        self.value = value
+        self.problems = tuple(problems)
+        self.unknown = unknown
+
+
+class UnsupportedParameter(InvalidRequest):
+    """The model does not know this parameter or value."""
+
+
+class InputTooLong(InvalidRequest):
+    """One input exceeds the model's limit; `tokens` is its count, `None` if only the vendor knows."""
+
+    def __init__(
+        self, message: str, *, param: str = "input", index: int | None, tokens: int | None, limit: int | None
+    ) -> None:
+        super().__init__(message, param=param)
+        self.index, self.tokens, self.limit = index, tokens, limit
+
+
+class RequestTooLarge(InvalidRequest):
+    """Too many inputs, or too many tokens together."""
+
+
+class BodyTooLarge(InvalidRequest):
+    """More bytes than the front door lets through, in or out."""
+
+
+class WrongContentType(InvalidRequest):
+    """The body is not JSON by its own words."""
+
+
+class Unauthenticated(GatewayError):
+    """No key, or an unknown, expired or disabled one; `missing` tells the first."""
+
+    def __init__(self, message: str, *, missing: bool = False) -> None:
+        super().__init__(message)
+        self.missing = missing
+
+
+class NotPermitted(GatewayError):
+    """The key may not use this model."""
+
+
+class WrongRegion(NotPermitted):
+    """The vectors would be computed in another region."""
+
+
+class ModelNotFound(GatewayError):
+    """No such model, or no such route of it."""
+
+    def __init__(self, message: str, *, model: str, param: str = "model") -> None:
+        super().__init__(message, param=param)
+        self.model = model
+
+
+class ResourceNotFound(GatewayError):
+    """No such path, batch or file."""
+
+
+class MethodNotAllowed(GatewayError):
+    """The path exists, the method does not; `allowed` are those that do."""
+
+    def __init__(self, message: str, *, allowed: Sequence[str]) -> None:
+        super().__init__(message)
+        self.allowed = tuple(allowed)
+
+
+class AllowanceExhausted(GatewayError):
+    """Too many requests or tokens; `retry_after` is seconds, `limited_by` is `requests` or `tokens`."""
+
+    def __init__(self, message: str, *, retry_after: float, limited_by: str) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+        self.limited_by = limited_by
+
+
+class ProviderRefused(GatewayError):
+    """The vendor rejected the call; the message is its own, `status` its HTTP status, `code` its code."""
+
+    def __init__(self, message: str, *, status: int, code: str | None = None, param: str | None = None) -> None:
+        super().__init__(message, param=param)
+        self.status = status
+        self.code = code
+
+
+class ProviderThrottled(GatewayError):
+    """The vendor has had enough for now; `retry_after` is seconds, `None` if it did not say."""
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class ProviderUnavailable(GatewayError):
+    """The vendor failed."""
+
+
+class ProviderTimeout(ProviderUnavailable):
+    """The vendor did not answer in time."""
+
+
+class ProviderMisbehaved(GatewayError):
+    """The vendor's answer does not fit the question."""
+
+
+class KeysUnavailable(GatewayError):
+    """Keys cannot be checked now, so nobody is let in."""
+
+
+class InternalError(GatewayError):
+    """A fault of ours."""

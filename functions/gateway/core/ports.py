@@ -1,0 +1,101 @@
+"""What operations need from outside. Stores and providers keep these promises; fakes in tests keep the same."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from gateway.core.allowance import Reservation
+from gateway.core.caller import KeyRecords, Limits, Workspace
+from gateway.core.catalogue import Catalogue, Route
+from gateway.core.embedding import EmbeddingResult, Input, Purpose, Vector
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderCall:
+    """One call to one provider: what `build_call` is given.
+
+    `inputs` already fit the route's limits and carry any prefix. `dimensions` is set only where the vendor must be
+    told; `purpose` only where the route sends it in the vendor's own words.
+    """
+
+    route: Route
+    inputs: tuple[Input, ...]
+    native_dimensions: int
+    dimensions: int | None = None
+    purpose: Purpose | None = None
+    title: str | None = None
+    user: str | None = None
+    truncate: bool = False
+    extra: Mapping[str, object] = field(default_factory=dict)
+
+
+class Provider(Protocol):
+    """Who computes."""
+
+    async def embed(self, call: ProviderCall) -> EmbeddingResult:
+        """Vectors of the call's inputs, in input order; raises `Provider…` errors, `InputTooLong`, `InvalidRequest`."""
+
+
+class CatalogueStore(Protocol):
+    """Models, routes, providers and workspaces, as the operator wrote them."""
+
+    async def catalogue(self) -> Catalogue:
+        """All models; from memory for a stated time."""
+
+    async def workspace(self, name: str) -> Workspace:
+        """A workspace's settings; the defaults where none were written."""
+
+
+class ApiKeys(Protocol):
+    """Callers' keys, hashed."""
+
+    async def records(self, workspace: str, key_id: str) -> KeyRecords:
+        """The workspace's keys (empty if there is no such workspace); raises `KeysUnavailable`.
+
+        `key_id` is the key that is looked for: if memory does not hold it, the store may look again.
+        """
+
+
+class ProviderKeys(Protocol):
+    """Vendors' keys."""
+
+    async def key(self, name: str) -> str:
+        """The vendor's key kept under that name; raises `ProviderUnavailable` when there is none."""
+
+
+class Allowances(Protocol):
+    """Counters of requests and tokens per workspace and minute."""
+
+    async def reserve(self, workspace: str, limits: Limits, tokens: int) -> Reservation:
+        """Take one request and `tokens` from this minute's allowance; raises `AllowanceExhausted`.
+
+        Raises `RequestTooLarge` if `tokens` exceed the whole budget of a minute.
+        """
+
+    async def settle(self, reservation: Reservation, tokens: int) -> None:
+        """Replace the reservation's estimate by what was used."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CachedVector:
+    """A vector, native length, with the tokens its input had."""
+
+    vector: Vector
+    tokens: int
+
+
+class VectorCache(Protocol):
+    """Vectors already computed, by key (32 bytes, see `core/cache_key.py`). It never fails: it only forgets."""
+
+    async def get(self, keys: Sequence[bytes]) -> Mapping[bytes, CachedVector]:
+        """Those that are known, of distinct keys; fewer, or none, when the store is slow or broken."""
+
+    async def put(self, vectors: Mapping[bytes, CachedVector], ttl: int) -> None:
+        """Remember for `ttl` seconds, if the store will."""
+
+
+class Answers(Protocol):
+    """A place for answers too large for the front door."""
+
+    async def keep(self, body: bytes, content_type: str) -> str:
+        """Store one answer; the short-lived address at which it can be fetched without a key."""
