@@ -23,11 +23,12 @@ class Workspace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """Who asks. `models` are the permitted ones, `None` for all."""
+    """Who asks. `models` are the permitted ones, `None` for all; `dialect` is what the key speaks on shared paths."""
 
     workspace: Workspace
     key_id: str
     models: frozenset[str] | None = None
+    dialect: str | None = None
 
     def may_use(self, model: str) -> bool:
         return self.models is None or model in self.models

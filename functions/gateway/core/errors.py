@@ -24,6 +24,10 @@ GatewayError
 """
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gateway.core.allowance import Reservation
 
 
 class GatewayError(Exception):
@@ -119,12 +123,18 @@ class MethodNotAllowed(GatewayError):
 
 
 class AllowanceExhausted(GatewayError):
-    """Too many requests or tokens; `retry_after` is seconds, `limited_by` is `requests` or `tokens`."""
+    """Too many requests or tokens.
 
-    def __init__(self, message: str, *, retry_after: float, limited_by: str) -> None:
+    `retry_after` is seconds, `limited_by` is `requests` or `tokens`, `standing` what is left of the allowance.
+    """
+
+    def __init__(
+        self, message: str, *, retry_after: float, limited_by: str, standing: "Reservation | None" = None
+    ) -> None:
         super().__init__(message)
         self.retry_after = retry_after
         self.limited_by = limited_by
+        self.standing = standing
 
 
 class ProviderRefused(GatewayError):

@@ -18,9 +18,9 @@ FLOAT32 = 4
 """Bytes."""
 
 
-def to_base64(vector: Vector) -> str:
+def to_base64(vector: Vector) -> bytes:
     """Standard alphabet, padded, of the float32 bytes."""
-    return pybase64.b64encode_as_string(vector)
+    return pybase64.b64encode(vector)
 
 
 def to_json(vector: Vector) -> bytes:

@@ -1,0 +1,220 @@
+"""From what a caller asks and what a model can: what will be asked of whom, or why not. Pure."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gateway.core.allowance import estimate_tokens
+from gateway.core.cache_key import cache_key, cache_scope
+from gateway.core.caller import Caller
+from gateway.core.catalogue import Model, PurposeRule, Route, Symmetry
+from gateway.core.embedding import EmbeddingRequest, Input
+from gateway.core.errors import (
+    InputTooLong,
+    ModelNotFound,
+    NotPermitted,
+    RequestTooLarge,
+    UnsupportedParameter,
+    WrongRegion,
+)
+from gateway.core.ports import ProviderCall
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """A request that can be served.
+
+    `estimates` are tokens per input; `keys` name each input's vector in the cache; `cached_dimensions` is the length
+    at which vectors are asked for and remembered, `dimensions` the length the caller gets.
+    """
+
+    request: EmbeddingRequest
+    model: Model
+    route: Route
+    rule: PurposeRule
+    dimensions: int
+    cached_dimensions: int
+    estimates: tuple[int, ...]
+    keys: tuple[bytes, ...]
+
+    def call(self, positions: Sequence[int]) -> ProviderCall:
+        """The call that asks for the inputs at these positions."""
+        request, rule = self.request, self.rule
+        told = self.cached_dimensions if self.cached_dimensions != self.model.dimensions else None
+        return ProviderCall(
+            route=self.route,
+            inputs=tuple(_prefixed(rule.prefix, request.inputs[position]) for position in positions),
+            native_dimensions=self.cached_dimensions,
+            dimensions=told,
+            purpose=request.purpose if rule.native else None,
+            title=request.title,
+            user=request.user,
+            truncate=self.model.truncate,
+            extra=request.extra,
+        )
+
+
+def make_plan(request: EmbeddingRequest, caller: Caller, model: Model, region: str) -> Plan:
+    """Check everything that can be known before anything is spent.
+
+    Raises `NotPermitted`, `ModelNotFound` (an unknown deployment), `WrongRegion`, `UnsupportedParameter`,
+    `RequestTooLarge`, `InputTooLong`.
+    """
+    if not caller.may_use(model.name):
+        raise NotPermitted(f"This key may not use the model {model.name!r}.", param="model")
+    route = _route(request, model, region)
+    rule = _purpose_rule(request, model)
+    dimensions, cached_dimensions = _dimensions(request, model, route)
+    _check_title(request, model)
+    _check_count(request.inputs, model)
+    _check_tokens_accepted(request.inputs, model, route)
+    estimates = tuple(map(estimate_tokens, request.inputs))
+    if not model.truncate:
+        _check_lengths(request.inputs, estimates, model)
+    else:
+        estimates = tuple(min(estimate, model.max_tokens) for estimate in estimates)
+    _check_total(request.inputs, estimates, model)
+    scope = _scope(request, caller, model, route=route, rule=rule, dimensions=cached_dimensions)
+    return Plan(
+        request=request,
+        model=model,
+        route=route,
+        rule=rule,
+        dimensions=dimensions,
+        cached_dimensions=cached_dimensions,
+        estimates=estimates,
+        keys=tuple(cache_key(scope, item) for item in request.inputs),
+    )
+
+
+def _route(request: EmbeddingRequest, model: Model, region: str) -> Route:
+    here = [route for route in model.routes if route.region == region]
+    if request.deployment is not None:
+        named = [route for route in here if route.name == request.deployment]
+        if not named:
+            raise ModelNotFound(
+                f"The model {model.name!r} has no deployment {request.deployment!r} in this region.",
+                model=model.name,
+                param="deployment",
+            )
+        return named[0]
+    if not here:
+        elsewhere = ", ".join(sorted({route.region for route in model.routes})) or "no region"
+        raise WrongRegion(
+            f"The model {model.name!r} is not computed in the region {region!r} (it is in: {elsewhere}), "
+            "and nothing crosses regions.",
+            param="model",
+        )
+    return here[0]
+
+
+def _purpose_rule(request: EmbeddingRequest, model: Model) -> PurposeRule:
+    if request.purpose is None or model.symmetry is Symmetry.SYMMETRIC:
+        return PurposeRule()
+    rule = model.purposes.get(request.purpose)
+    if rule is None:
+        known = ", ".join(sorted(model.purposes)) or "none"
+        raise UnsupportedParameter(
+            f"The model {model.name!r} has no vectors for the purpose {request.purpose.value!r} (it has: {known}).",
+            param="purpose",
+            value=request.purpose.value,
+        )
+    return rule
+
+
+def _dimensions(request: EmbeddingRequest, model: Model, route: Route) -> tuple[int, int]:
+    """The length the caller gets, and the length the vendor is asked for and the cache remembers."""
+    wanted, native = request.dimensions, model.dimensions
+    if wanted is None or wanted == native:
+        return native, native
+    in_range = model.min_dimensions <= wanted < native
+    fits = wanted in model.dimension_choices if model.dimension_choices else in_range
+    if fits and model.shortenable:
+        return wanted, native
+    if fits and route.accepts_dimensions:
+        return wanted, wanted
+    raise UnsupportedParameter(
+        f"The model {model.name!r} cannot make vectors of {wanted} dimensions; {_choices(model, route)}.",
+        param="dimensions",
+        value=wanted,
+    )
+
+
+def _choices(model: Model, route: Route) -> str:
+    if not model.shortenable and not route.accepts_dimensions:
+        return f"it always makes {model.dimensions}"
+    if model.dimension_choices:
+        return "it makes " + ", ".join(map(str, sorted({*model.dimension_choices, model.dimensions})))
+    return f"it makes {model.min_dimensions} to {model.dimensions}"
+
+
+def _check_title(request: EmbeddingRequest, model: Model) -> None:
+    if request.title is not None and not model.accepts_title:
+        raise UnsupportedParameter(f"The model {model.name!r} takes no title.", param="title", value=request.title)
+
+
+def _check_count(inputs: Sequence[Input], model: Model) -> None:
+    if len(inputs) > model.max_inputs:
+        raise RequestTooLarge(
+            f"The request has {len(inputs)} inputs; {model.name!r} takes at most {model.max_inputs} in one request.",
+            param="input",
+        )
+
+
+def _check_tokens_accepted(inputs: Sequence[Input], model: Model, route: Route) -> None:
+    if route.accepts_tokens or all(isinstance(item, str) for item in inputs):
+        return
+    raise UnsupportedParameter(
+        f"The model {model.name!r} takes text, not token ids. "
+        "With LangChain's OpenAIEmbeddings set check_embedding_ctx_length=False.",
+        param="input",
+    )
+
+
+def _check_lengths(inputs: Sequence[Input], estimates: Sequence[int], model: Model) -> None:
+    for index, (item, estimate) in enumerate(zip(inputs, estimates, strict=True)):
+        if estimate > model.max_tokens and (least := _least_tokens(item)) > model.max_tokens:
+            about = "at least " if isinstance(item, str) else ""
+            raise InputTooLong(
+                f"This model's maximum context length is {model.max_tokens} tokens, however input {index} has "
+                f"{about}{least} tokens. Please shorten it.",
+                index=index,
+                tokens=least,
+                limit=model.max_tokens,
+            )
+
+
+def _check_total(inputs: Sequence[Input], estimates: Sequence[int], model: Model) -> None:
+    if sum(estimates) <= model.max_request_tokens:
+        return
+    least = sum(map(_least_tokens, inputs))
+    if least > model.max_request_tokens:
+        raise RequestTooLarge(
+            f"Requested at least {least} tokens, max {model.max_request_tokens} tokens per request.", param="input"
+        )
+
+
+def _least_tokens(item: Input) -> int:
+    """Tokens an input has for certain: no vocabulary joins words that white space parts."""
+    return len(item.split()) if isinstance(item, str) else len(item)
+
+
+def _scope(
+    request: EmbeddingRequest, caller: Caller, model: Model, *, route: Route, rule: PurposeRule, dimensions: int
+) -> bytes:
+    matters = request.purpose is not None and model.symmetry is Symmetry.BY_PURPOSE
+    variant = {"prefix": rule.prefix, "truncate": model.truncate, "extra": dict(request.extra)}
+    return cache_scope(
+        workspace=caller.workspace.name,
+        provider=route.provider.name,
+        vendor_model=route.vendor_model,
+        revision=route.revision,
+        dimensions=dimensions,
+        purpose=request.purpose.value if request.purpose and matters else "",
+        title=request.title or "",
+        variant=json.dumps(variant, sort_keys=True),
+    )
+
+
+def _prefixed(prefix: str, item: Input) -> Input:
+    return prefix + item if prefix and isinstance(item, str) else item

@@ -1,0 +1,24 @@
+"""What one request did, noted as it happens: the source of its log line, its metrics and its informative headers."""
+
+from dataclasses import dataclass
+
+from gateway.core.allowance import Reservation
+from gateway.core.caller import Caller
+
+
+@dataclass(slots=True, kw_only=True)
+class Record:
+    """Facts of one request; `None` is not known (yet). Times are seconds. Never a key, never a text."""
+
+    request_id: str
+    caller: Caller | None = None
+    model: str | None = None
+    route: str | None = None
+    inputs: int = 0
+    hits: int = 0
+    tokens: int = 0
+    billed_tokens: int = 0
+    upstream_calls: int = 0
+    upstream_time: float = 0.0
+    allowance: Reservation | None = None
+    error: str | None = None

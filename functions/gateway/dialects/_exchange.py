@@ -1,0 +1,132 @@
+"""One request and its answer, as a dialect sees them: who calls, the body, what will be sent back."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from starlette.requests import Request
+
+from gateway.core.caller import Caller
+from gateway.core.embedding import CacheUse
+from gateway.core.errors import BodyTooLarge, GatewayError, InvalidRequest, WrongContentType
+from gateway.core.record import Record
+from gateway.operations.gateway import Gateway
+
+MAX_BODY = 5 * 1024 * 1024
+"""Bytes. Lambda takes 6 MB, this body quoted and its headers included; beyond that API Gateway answers, not we."""
+
+Body = TypeVar("Body", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What goes back: `body` is JSON text. `compressible` says that gzip would make it much smaller."""
+
+    body: bytes
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+    compressible: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dialect:
+    """How one kind of client is spoken to when something goes wrong, and what it can cope with.
+
+    `follows_redirects`: whether its clients fetch a large answer from another address without carrying
+    their key there (see wire.md A.13).
+    """
+
+    name: str
+    render_error: Callable[[GatewayError], Answer]
+    follows_redirects: bool = False
+
+
+@dataclass(slots=True, kw_only=True)
+class Exchange:
+    """A request under way. `dialect` may change once the key tells who is calling."""
+
+    request: Request
+    gateway: Gateway
+    record: Record
+    dialect: Dialect
+
+    async def authenticate(self) -> Caller:
+        """Who calls; raises `Unauthenticated`, `KeysUnavailable`."""
+        caller = await self.gateway.authenticate(credential(self.request))
+        self.record.caller = caller
+        return caller
+
+    async def read(self, model: type[Body]) -> Body:
+        """The body as that wire model; raises `InvalidRequest`, `WrongContentType`."""
+        check_content_type(self.request.headers)
+        body = await self.request.body()
+        if len(body) > MAX_BODY:
+            raise BodyTooLarge(f"The body has {len(body)} bytes; at most {MAX_BODY} are taken in one request.")
+        try:
+            return model.model_validate_json(body)
+        except ValidationError as error:
+            raise invalid(error) from error
+
+    def cache_use(self) -> CacheUse:
+        """What the caller's `Cache-Control` allows."""
+        directives = {part.strip().lower() for part in self.request.headers.get("cache-control", "").split(",")}
+        store = "no-store" not in directives
+        return CacheUse(read=store and "no-cache" not in directives, write=store)
+
+
+def credential(request: Request) -> str | None:
+    """The caller's key, wherever its client puts it; one of ours before anything else, if several are sent."""
+    found = list(_credentials(request))
+    return next((text for text in found if text.startswith("egw_")), found[0] if found else None)
+
+
+def _credentials(request: Request) -> Iterator[str]:
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    candidates = (
+        token.strip() if scheme.lower() == "bearer" else "",
+        request.headers.get("api-key", ""),
+        request.headers.get("x-goog-api-key", ""),
+        request.query_params.get("key", ""),
+    )
+    return (text for text in candidates if text)
+
+
+def check_content_type(headers: Mapping[str, str]) -> None:
+    """Raises `WrongContentType` unless the body says it is JSON, or says nothing."""
+    kind = headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+    if kind != "application/json" and not kind.endswith("+json"):
+        raise WrongContentType(f"The body is {kind!r}; send JSON with 'Content-Type: application/json'.")
+    encoding = headers.get("content-encoding", "identity").strip().lower()
+    if encoding != "identity":
+        raise WrongContentType(f"The body is encoded with {encoding!r}; send it as it is.")
+
+
+def invalid(error: ValidationError) -> InvalidRequest:
+    """The first problem as the cause, all of them as its `problems`. No input is repeated: it may be private."""
+    problems = [_problem(detail) for detail in error.errors(include_url=False, include_input=False)]
+    first = error.errors(include_url=False, include_input=False)[0]
+    path, message = problems[0]
+    return InvalidRequest(message, param=path or None, problems=problems, unknown=first["type"] == "extra_forbidden")
+
+
+def _problem(detail: Any) -> tuple[str, str]:  # a pydantic ErrorDetails, which is a TypedDict of its core
+    path = path_text(detail["loc"])
+    match detail["type"]:
+        case "json_invalid":
+            return "", f"The body is not JSON: {detail['ctx']['error']}."
+        case "missing":
+            return path, f"Missing required parameter: '{path}'."
+        case "extra_forbidden":
+            return path, f"Unrecognized request argument supplied: {path}."
+        case "model_type":
+            return path, "The body must be a JSON object." if not path else f"'{path}' must be an object."
+    return path, f"Invalid '{path}': {detail['msg'][:1].lower()}{detail['msg'][1:]}."
+
+
+def path_text(location: tuple[int | str, ...]) -> str:
+    """`("input", 2)` as `input[2]`, `("content", "parts")` as `content.parts`."""
+    text = ""
+    for part in location:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+    return text

@@ -1,0 +1,180 @@
+"""A router whose every answer, good or bad, is in its dialect, is counted, and fits the front door."""
+
+import gzip
+import time
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
+from uuid import uuid4
+
+from fastapi import APIRouter, Request, Response
+from fastapi.routing import APIRoute
+
+from gateway import telemetry
+from gateway.core.allowance import Reservation
+from gateway.core.errors import BodyTooLarge, GatewayError, InternalError
+from gateway.core.record import Record
+from gateway.dialects._exchange import Answer, Dialect, Exchange
+
+Endpoint = Callable[[Exchange], Awaitable[Answer]]
+
+MAX_ANSWER = 6_291_556 - 16_384
+"""Bytes of an answer that fits a Lambda payload: its quota, less what the headers around it may take."""
+
+WORTH_COMPRESSING = 4_096
+"""Bytes."""
+
+_UNFORESEEN = "The gateway failed. Try again; if it stays, give its operator the request id."
+
+
+def dialect_router(dialect: Dialect, prefix: str = "") -> APIRouter:
+    """A router whose endpoints take an `Exchange` and give an `Answer`; `dialect` renders what fails."""
+
+    class DialectRoute(APIRoute):
+        """FastAPI reads neither body nor answer here: vectors must not pass through its encoders."""
+
+        def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+            async def handle(request: Request) -> Response:
+                return await serve(request, dialect, self.endpoint)
+
+            return handle
+
+    return APIRouter(prefix=prefix, route_class=DialectRoute, include_in_schema=False)
+
+
+async def serve(request: Request, dialect: Dialect, endpoint: Endpoint) -> Response:
+    """Run the endpoint; render, count and log what came of it."""
+    started, cpu = time.perf_counter(), time.process_time()
+    record = Record(request_id=request_id(request))
+    exchange = Exchange(request=request, gateway=request.app.state.gateway, record=record, dialect=dialect)
+    answer = await _answer(exchange, endpoint)
+    response = await _respond(exchange, answer)
+    _observe(exchange, response, time.perf_counter() - started, time.process_time() - cpu)
+    return response
+
+
+async def _answer(exchange: Exchange, endpoint: Endpoint) -> Answer:
+    try:
+        return await endpoint(exchange)
+    except GatewayError as error:
+        return _rendered(exchange, error)
+    except Exception:  # noqa: BLE001  (the last resort: beyond here the client would get plain text)
+        telemetry.logger().exception("unforeseen", request_id=exchange.record.request_id)
+        return _rendered(exchange, InternalError(_UNFORESEEN))
+
+
+def _rendered(exchange: Exchange, error: GatewayError) -> Answer:
+    exchange.record.error = type(error).__name__
+    return exchange.dialect.render_error(error)
+
+
+async def _respond(exchange: Exchange, answer: Answer) -> Response:
+    headers = {**_facts(exchange.record), **answer.headers}
+    body = answer.body
+    if answer.compressible and len(body) >= WORTH_COMPRESSING and _takes_gzip(exchange.request):
+        body = gzip.compress(body, compresslevel=1)
+        headers |= {"content-encoding": "gzip", "vary": "accept-encoding"}
+    if _payload_size(body, headers) > MAX_ANSWER:
+        return await _respond_elsewhere(exchange, answer)
+    return Response(body, status_code=answer.status, headers=headers, media_type="application/json")
+
+
+async def _respond_elsewhere(exchange: Exchange, answer: Answer) -> Response:
+    """Lambda cannot carry this answer: the client fetches it from the bucket, or is told what would fit."""
+    if not exchange.dialect.follows_redirects:
+        fits = max(1, exchange.record.inputs * MAX_ANSWER // len(answer.body))
+        error = BodyTooLarge(
+            f"The answer would have {len(answer.body)} bytes, more than can be sent at once: "
+            f"ask for at most {fits} inputs in one request.",
+            param="input",
+        )
+        return await _respond(exchange, _rendered(exchange, error))
+    url = await exchange.gateway.answers.keep(answer.body, "application/json")
+    return Response(b"", status_code=303, headers={**_facts(exchange.record), "location": url})
+
+
+def _payload_size(body: bytes, headers: dict[str, str]) -> int:
+    """Bytes of the answer in the JSON that Lambda hands to API Gateway."""
+    if "content-encoding" in headers:
+        return len(body) * 4 // 3
+    return len(body) + body.count(b'"')
+
+
+def _takes_gzip(request: Request) -> bool:
+    for part in request.headers.get("accept-encoding", "").split(","):
+        name, _, quality = part.partition(";")
+        if name.strip().lower() in {"gzip", "*"}:
+            return quality.replace(" ", "") not in {"q=0", "q=0.0", "q=0.00", "q=0.000"}
+    return False
+
+
+def request_id(request: Request) -> str:
+    """The invocation's id, so that a caller's complaint finds its log line."""
+    context = request.scope.get("aws.context")
+    return str(getattr(context, "aws_request_id", "")) or uuid4().hex
+
+
+def _facts(record: Record) -> dict[str, str]:
+    """The headers every answer carries, as far as they are known."""
+    headers = {"x-request-id": record.request_id}
+    if record.allowance is not None:
+        headers |= allowance_headers(record.allowance)
+    if record.route is not None and record.error is None:
+        headers |= {
+            "x-gateway-route": record.route,
+            "x-gateway-cache-hits": str(record.hits),
+            "x-gateway-cache-misses": str(record.inputs - record.hits),
+            "x-gateway-tokens-billed": str(record.billed_tokens),
+        }
+    return headers
+
+
+def allowance_headers(reservation: Reservation) -> dict[str, str]:
+    """What is left of this minute, in OpenAI's notation."""
+    reset = f"{reservation.resets_in:.3f}".rstrip("0").rstrip(".") + "s"
+    return {
+        "x-ratelimit-limit-requests": str(reservation.limits.requests),
+        "x-ratelimit-limit-tokens": str(reservation.limits.tokens),
+        "x-ratelimit-remaining-requests": str(reservation.remaining_requests),
+        "x-ratelimit-remaining-tokens": str(reservation.remaining_tokens),
+        "x-ratelimit-reset-requests": reset,
+        "x-ratelimit-reset-tokens": reset,
+    }
+
+
+def _observe(exchange: Exchange, response: Response, duration: float, cpu: float) -> None:
+    record = exchange.record
+    workspace = record.caller.workspace.name if record.caller else ""
+    own = duration - record.upstream_time
+    telemetry.logger().info(
+        "request",
+        request_id=record.request_id,
+        dialect=exchange.dialect.name,
+        method=exchange.request.method,
+        status=response.status_code,
+        error=record.error,
+        workspace=workspace or None,
+        key_id=record.caller.key_id if record.caller else None,
+        model=record.model,
+        route=record.route,
+        inputs=record.inputs,
+        hits=record.hits,
+        tokens=record.tokens,
+        billed_tokens=record.billed_tokens,
+        upstream_calls=record.upstream_calls,
+        upstream_ms=round(record.upstream_time * 1000, 1),
+        own_ms=round(own * 1000, 1),
+        cpu_ms=round(cpu * 1000, 1),
+        bytes_out=len(response.body),
+    )
+    telemetry.count("Requests")
+    telemetry.count("Errors", int(response.status_code >= 500))  # noqa: PLR2004
+    if record.model and workspace:
+        telemetry.count("Tokens", record.billed_tokens)
+        telemetry.count("InputTokens", record.tokens)
+        telemetry.count("CacheHits", record.hits)
+        telemetry.count("CacheMisses", record.inputs - record.hits)
+        telemetry.count("UpstreamTime", record.upstream_time * 1000, "Milliseconds")
+        telemetry.count("OwnTime", own * 1000, "Milliseconds")
+        telemetry.publish(workspace=workspace, model=record.model)
+    else:
+        telemetry.publish()

@@ -1,0 +1,164 @@
+"""Texts → vectors: allowance and cache first, providers for the rest, everything joined in input order."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from gateway.core.allowance import Reservation, apportion
+from gateway.core.cache_key import distinct
+from gateway.core.caller import Caller
+from gateway.core.embedding import Embedded, EmbeddingRequest, EmbeddingResult, Usage
+from gateway.core.errors import AllowanceExhausted, GatewayError, ProviderMisbehaved
+from gateway.core.plan import Plan, make_plan
+from gateway.core.ports import Allowances, CachedVector, CatalogueStore, Provider, VectorCache
+from gateway.core.record import Record
+from gateway.core.slicing import slices
+from gateway.core.vectors import FLOAT32, is_finite, shorten
+
+Known = Mapping[bytes, CachedVector]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Embed:
+    """N inputs give N vectors in input order, or one error and no vector.
+
+    Each distinct input goes upstream at most once. What a failed request did compute stays in the cache, so that
+    trying again costs only the rest.
+    """
+
+    region: str
+    catalogue: CatalogueStore
+    allowances: Allowances
+    cache: VectorCache
+    provider: Callable[[str], Provider]
+    """The provider of that kind."""
+    clock: Callable[[], float]
+    """Seconds, for measuring durations."""
+
+    async def __call__(self, request: EmbeddingRequest, caller: Caller, record: Record) -> Embedded:
+        """Raises whatever `core/errors.py` knows of models, allowances and providers."""
+        catalogue = await self.catalogue.catalogue()
+        model = catalogue.find(request.model)
+        record.model, record.inputs = model.name, len(request.inputs)
+        plan = make_plan(request, caller, model, self.region)
+        record.route = plan.route.name
+        reservation, known = await asyncio.gather(self._reserve(plan, caller, record), self._remembered(plan))
+        fresh, failure = await self._compute(plan, known, record)
+        await self._conclude(plan, reservation, fresh)
+        if failure:
+            raise failure
+        return _join(plan, known, fresh, record)
+
+    async def _reserve(self, plan: Plan, caller: Caller, record: Record) -> Reservation:
+        workspace = caller.workspace
+        try:
+            record.allowance = await self.allowances.reserve(workspace.name, workspace.limits, sum(plan.estimates))
+        except AllowanceExhausted as error:
+            record.allowance = error.standing
+            raise
+        return record.allowance
+
+    async def _remembered(self, plan: Plan) -> Known:
+        if not (plan.request.cache.read and plan.model.cache_ttl):
+            return {}
+        return await self.cache.get(distinct(plan.keys))
+
+    async def _compute(self, plan: Plan, known: Known, record: Record) -> tuple[Known, GatewayError | None]:
+        """Vectors of what is not known, and the first thing that went wrong, if anything did."""
+        missing = _first_positions(plan.keys, known)
+        if not missing:
+            return {}, None
+        calls = [[missing[at] for at in part] for part in _parts(plan, missing)]
+        started = self.clock()
+        outcomes = await self._side_by_side(plan, calls)
+        record.upstream_time, record.upstream_calls = self.clock() - started, len(calls)
+        failures = [outcome for outcome in outcomes if isinstance(outcome, GatewayError)]
+        fresh: dict[bytes, CachedVector] = {}
+        for outcome in outcomes:
+            if not isinstance(outcome, GatewayError):
+                fresh |= outcome
+        return fresh, failures[0] if failures else None
+
+    async def _side_by_side(self, plan: Plan, calls: Sequence[Sequence[int]]) -> list[Known | GatewayError]:
+        provider = self.provider(plan.route.provider.kind)
+        places = asyncio.Semaphore(plan.route.concurrency)
+
+        async def ask(positions: Sequence[int]) -> Known | GatewayError:
+            async with places:
+                try:
+                    return _vectors(plan, positions, await provider.embed(plan.call(positions)))
+                except GatewayError as error:
+                    return error
+
+        if len(calls) == 1:  # the usual case needs no task
+            return [await ask(calls[0])]
+        return await asyncio.gather(*map(ask, calls))
+
+    async def _conclude(self, plan: Plan, reservation: Reservation, fresh: Known) -> None:
+        settling = self.allowances.settle(reservation, sum(vector.tokens for vector in fresh.values()))
+        if fresh and plan.request.cache.write and plan.model.cache_ttl:
+            await asyncio.gather(settling, self.cache.put(fresh, plan.model.cache_ttl))
+        else:
+            await settling
+
+
+def _first_positions(keys: Sequence[bytes], known: Known) -> list[int]:
+    """Where each key that is not known stands first."""
+    first: dict[bytes, int] = {}
+    for position, key in enumerate(keys):
+        if key not in known:
+            first.setdefault(key, position)
+    return list(first.values())
+
+
+def _parts(plan: Plan, positions: Sequence[int]) -> list[range]:
+    weights = [plan.estimates[position] for position in positions]
+    return list(slices(weights, max_inputs=plan.route.max_inputs, max_tokens=plan.route.max_tokens))
+
+
+def _vectors(plan: Plan, positions: Sequence[int], result: EmbeddingResult) -> Known:
+    """What one call brought, under its keys; raises `ProviderMisbehaved` for what must not be served or remembered."""
+    _check(result, len(positions), plan.cached_dimensions)
+    counts = _token_counts(plan, positions, result)
+    return {
+        plan.keys[position]: CachedVector(vector=vector, tokens=tokens)
+        for position, vector, tokens in zip(positions, result.vectors, counts, strict=True)
+    }
+
+
+def _check(result: EmbeddingResult, count: int, dimensions: int) -> None:
+    if len(result.vectors) != count:
+        raise ProviderMisbehaved(f"The provider answered {len(result.vectors)} vectors to {count} inputs.")
+    for vector in result.vectors:
+        if len(vector) != dimensions * FLOAT32:
+            raise ProviderMisbehaved(
+                f"The provider answered a vector of {len(vector) // FLOAT32} dimensions instead of {dimensions}."
+            )
+        if not is_finite(vector):
+            raise ProviderMisbehaved("The provider answered a vector that is not finite.")
+
+
+def _token_counts(plan: Plan, positions: Sequence[int], result: EmbeddingResult) -> tuple[int, ...]:
+    if result.token_counts is not None:
+        return result.token_counts
+    estimates = [plan.estimates[position] for position in positions]
+    return tuple(estimates) if result.tokens is None else apportion(result.tokens, estimates)
+
+
+def _join(plan: Plan, known: Known, fresh: Known, record: Record) -> Embedded:
+    """One vector per input, in input order."""
+    everything = {**known, **fresh}
+    found = [everything[key] for key in plan.keys]
+    # A text that stands twice in a request is asked for, and paid, once: its second place is as good as a hit.
+    billed = sum(vector.tokens for vector in fresh.values())
+    tokens = sum(vector.tokens for vector in found)
+    hits = sum(key in known for key in plan.keys)
+    record.hits, record.tokens, record.billed_tokens = hits, tokens, billed
+    return Embedded(
+        model=plan.model.name,
+        route=plan.route.name,
+        dimensions=plan.dimensions,
+        vectors=tuple(shorten(vector.vector, plan.dimensions) for vector in found),
+        usage=Usage(tokens=tokens, cached=tokens - billed),
+        hits=hits,
+    )

@@ -1,0 +1,20 @@
+"""All operations together: what a dialect is handed."""
+
+from dataclasses import dataclass
+
+from gateway.core.ports import Answers
+from gateway.operations.authenticate import Authenticate
+from gateway.operations.embed import Embed
+from gateway.operations.models import Models
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gateway:
+    """The operations of one stage. `other_stages` are the addresses of stages in other regions, by region."""
+
+    region: str
+    authenticate: Authenticate
+    embed: Embed
+    models: Models
+    answers: Answers
+    other_stages: dict[str, str]

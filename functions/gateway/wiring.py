@@ -1,0 +1,1 @@
+"""The only place that chooses and builds concrete things."""
