@@ -1,0 +1,48 @@
+"""The arithmetic of allowances."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.core import allowance
+
+moments = st.floats(0, 4e9, allow_nan=False)
+
+
+@given(moments)
+def test_a_window_never_has_more_than_a_minute_left(now: float) -> None:
+    assert 0 < allowance.seconds_left(now) <= allowance.WINDOW
+
+
+@given(moments)
+def test_waiting_as_told_leads_to_the_next_window(now: float) -> None:
+    wait = allowance.retry_after(allowance.seconds_left(now))
+
+    assert 1 <= wait <= allowance.WINDOW
+    assert allowance.window_of(now + wait) >= allowance.window_of(now) + (wait == allowance.WINDOW)
+
+
+@given(st.integers(0, 10**9), st.lists(st.integers(0, 10**6), min_size=1, max_size=50))
+def test_the_parts_of_a_total_add_up_to_it(total: int, weights: list[int]) -> None:
+    parts = allowance.apportion(total, weights)
+
+    assert sum(parts) == total
+    assert len(parts) == len(weights)
+    assert min(parts) >= 0
+
+
+@given(st.lists(st.integers(1, 10**6), min_size=1, max_size=50))
+def test_a_total_that_equals_the_estimates_is_split_as_estimated(weights: list[int]) -> None:
+    assert allowance.apportion(sum(weights), weights) == tuple(weights)
+
+
+def test_nothing_is_split_among_nobody() -> None:
+    assert allowance.apportion(0, []) == ()
+
+
+@pytest.mark.parametrize(
+    ("item", "tokens"),
+    [("hello world", 4), ("a", 1), ("", 1), ("嵌入向量", 4), ((1, 2, 3), 3), ("\ud800", 1)],
+)
+def test_token_ids_are_counted_and_text_is_estimated(item: str | tuple[int, ...], tokens: int) -> None:
+    assert allowance.estimate_tokens(item) == tokens
