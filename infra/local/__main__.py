@@ -1,0 +1,49 @@
+"""`python -m infra.local [--port N] [--home FOLDER]`: runs the local stack in the foreground."""
+
+import argparse
+import asyncio
+import signal
+import sys
+from pathlib import Path
+
+from infra.local.failures import NotStarted
+from infra.local.places import ROOT, Home
+from infra.local.screen import say_trouble
+from infra.local.stack import serve
+
+
+def main() -> int:
+    """Runs the stack until Ctrl-C or SIGTERM; 0 if it ran, 1 if it could not start."""
+    options = _parse()
+    try:
+        asyncio.run(_serve_until_told(Home(options.home.resolve()), options.port))
+    except NotStarted as trouble:
+        say_trouble(str(trouble))
+        return 1
+    return 0
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m infra.local", description="Runs the gateway on this machine.")
+    parser.add_argument("--port", type=int, default=8080, help="where the front door is (default: %(default)s)")
+    parser.add_argument("--home", type=Path, default=ROOT / ".local", help="the folder for its files (default: .local)")
+    return parser.parse_args()
+
+
+async def _serve_until_told(home: Home, port: int) -> None:
+    serving = asyncio.create_task(serve(home, port))
+
+    def stop() -> None:
+        if not serving.cancelling():  # an impatient second Ctrl-C must not cut the clearing up short
+            serving.cancel()
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(number, stop)
+    try:
+        await serving
+    except asyncio.CancelledError:
+        return
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,81 @@
+"""The AWS emulator (MiniStack), on loopback only and with IAM enforced.
+
+https://github.com/ministackorg/ministack
+"""
+
+import asyncio
+import contextlib
+import os
+import shutil
+import socket
+import sys
+from collections.abc import AsyncIterator
+
+from aiohttp import ClientError, ClientSession
+
+from infra.local.failures import NotStarted
+from infra.local.places import LOOPBACK, REGION, Home
+from infra.local.programs import last_words, running
+
+PATIENCE = 60.0
+"""Seconds the emulator has to come up."""
+
+API_DOMAIN = "execute-api.localhost"
+"""Below it, the emulator looks for the APIs it runs."""
+
+
+@contextlib.asynccontextmanager
+async def running_emulator(home: Home) -> AsyncIterator[str]:
+    """An emulator that runs while the context lasts; gives its address."""
+    port = free_port()
+    address = f"http://{LOOPBACK}:{port}"
+    log = home.log("emulator")
+    shutil.rmtree(home.scratch, ignore_errors=True)  # what a stack that was killed left behind
+    home.scratch.mkdir(parents=True)
+    try:
+        async with running(sys.executable, "-m", "ministack", environment=_environment(home, port), log=log) as process:
+            ready = asyncio.create_task(_become_ready(address))
+            gone = asyncio.create_task(process.wait())
+            await asyncio.wait({ready, gone}, timeout=PATIENCE, return_when=asyncio.FIRST_COMPLETED)
+            gone.cancel()
+            if not ready.done():
+                ready.cancel()
+                raise NotStarted(f"The AWS emulator does not start: {last_words(log)} (all of it: {log})")
+            yield address
+    finally:
+        shutil.rmtree(home.scratch, ignore_errors=True)
+
+
+def free_port() -> int:
+    """A port of loopback that nobody listens on."""
+    with socket.socket() as candidate:
+        candidate.bind((LOOPBACK, 0))
+        return int(candidate.getsockname()[1])
+
+
+def _environment(home: Home, port: int) -> dict[str, str]:
+    """Little else than the emulator's own settings, because functions inherit it."""
+    return {
+        "PATH": os.environ["PATH"],
+        "HOME": str(home.scratch),
+        "TMPDIR": str(home.scratch),
+        "LANG": "C.UTF-8",
+        "PYTHONUTF8": "1",
+        "BIND_HOST": LOOPBACK,
+        "GATEWAY_PORT": str(port),
+        "MINISTACK_REGION": REGION,
+        "AUTH": "true",
+        # These two would listen on every address of the machine.
+        "IOT_MTLS_ENABLED": "0",
+        "SFTP_ENABLED": "0",
+    }
+
+
+async def _become_ready(address: str) -> None:
+    async with ClientSession() as client:
+        while True:
+            with contextlib.suppress(ClientError):
+                async with client.get(f"{address}/_ministack/ready") as reply:
+                    if reply.ok:
+                        return
+            await asyncio.sleep(0.1)

@@ -1,0 +1,80 @@
+"""The programs that the local stack starts: each in a process group of its own, so that it goes with all it started."""
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+
+from infra.local.failures import NotStarted
+
+GRACE = 5.0
+"""Seconds a program has to end by itself once it is told to."""
+
+
+@contextlib.asynccontextmanager
+async def running(
+    *command: str, environment: Mapping[str, str], log: Path
+) -> AsyncIterator[asyncio.subprocess.Process]:
+    """A program that runs while the context lasts, and writes to that log."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("wb") as output:
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            env=environment,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+    try:
+        yield process
+    finally:
+        await asyncio.shield(_stop(process))
+
+
+async def finish(*command: str, environment: Mapping[str, str], log: Path, trouble: str) -> None:
+    """Runs a program to its end; raises `NotStarted`, with `trouble` and its last words, if it fails."""
+    async with running(*command, environment=environment, log=log) as process:
+        failed = await process.wait()
+    if failed:
+        raise NotStarted(f"{trouble}: {last_words(log)} (all of it: {log})")
+
+
+async def read(*command: str, environment: Mapping[str, str], log: Path, trouble: str) -> str:
+    """What a program prints on standard output; raises `NotStarted` if it fails."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("wb") as errors:
+        process = await asyncio.create_subprocess_exec(
+            *command, env=environment, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=errors
+        )
+        try:
+            printed, _ = await process.communicate()
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+    if process.returncode:
+        raise NotStarted(f"{trouble}: {last_words(log)} (all of it: {log})")
+    return printed.decode().strip()
+
+
+def last_words(log: Path, lines: int = 4) -> str:
+    """The last lines of a log that say something, as one."""
+    said = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
+    return " / ".join(said[-lines:]) or "it said nothing"
+
+
+async def _stop(process: asyncio.subprocess.Process) -> None:
+    """Ends the program, then whatever is left of its group: the emulator's functions, for one."""
+    if process.returncode is None:
+        _signal_group(process.pid, signal.SIGTERM)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(process.wait(), GRACE)
+    _signal_group(process.pid, signal.SIGKILL)
+    await process.wait()
+
+
+def _signal_group(group: int, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(group, number)

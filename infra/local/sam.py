@@ -1,0 +1,105 @@
+"""The real `sam build` and `sam deploy`, with the emulator in place of AWS."""
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import boto3
+
+from infra.local.places import ARCHITECTURE, REGION, ROOT, RUNTIME, STACK, Home, aws_environment, without_aws
+from infra.local.programs import finish
+
+BUILD = ROOT / ".local" / "build"
+"""Apart from .aws-sam, because what is built for this machine must never be deployed to AWS."""
+
+_DIGEST = BUILD.with_suffix(".digest")
+_SAM = Path(sys.executable).with_name("sam")
+_BUILT_FROM = ("template.yaml", "infra/alarms.yaml", "infra/dashboard.yaml", "functions")
+_PARAMETERS = {
+    "Stage": "eu",
+    "Runtime": RUNTIME,
+    "Architecture": ARCHITECTURE,
+    "AllowLoopbackProviders": "true",  # tests keep fake vendors there
+}
+
+
+def is_built() -> bool:
+    """Whether the last build was made from what the sources are now."""
+    return _DIGEST.exists() and _DIGEST.read_text() == sources_digest()
+
+
+def sources_digest() -> str:
+    """A SHA-256 of everything that decides what the build makes."""
+    digest = hashlib.sha256(json.dumps([sys.version, _PARAMETERS]).encode())
+    for path in _source_files():
+        digest.update(f"{path.relative_to(ROOT)}\0".encode())
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def _source_files() -> Iterator[Path]:
+    for name in _BUILT_FROM:
+        path = ROOT / name
+        found = sorted(path.rglob("*")) if path.is_dir() else [path]
+        yield from (file for file in found if file.is_file() and "__pycache__" not in file.parts)
+
+
+async def build(home: Home) -> None:
+    """Builds every function for this machine, unless nothing has changed since it was last done."""
+    with _alone():
+        if is_built():
+            return
+        digest = sources_digest()
+        _DIGEST.unlink(missing_ok=True)
+        await finish(
+            str(_SAM), "build", *_where(), "--template-file", str(ROOT / "template.yaml"),
+            "--build-dir", str(BUILD), "--parameter-overrides", *_overrides(),
+            environment={**without_aws(os.environ), "RUNTIME_PYTHON": sys.executable, "ARCHITECTURE": ARCHITECTURE},
+            log=home.log("sam-build"),
+            trouble="The functions cannot be built",
+        )  # fmt: skip
+        _DIGEST.write_text(digest)
+
+
+async def deploy(home: Home, emulator: str) -> Mapping[str, str]:
+    """Deploys what was built to the emulator, and gives the outputs of the stack."""
+    await finish(
+        str(_SAM), "deploy", *_where(), "--template-file", str(BUILD / "template.yaml"),
+        "--no-progressbar", "--parameter-overrides", *_overrides(),
+        environment={**aws_environment(emulator), "SAM_CLI_POLL_DELAY": "0.5"},  # it asks every 5 s otherwise
+        log=home.log("sam-deploy"),
+        trouble="The stack cannot be deployed",
+    )  # fmt: skip
+    return read_outputs(emulator)
+
+
+def read_outputs(emulator: str) -> Mapping[str, str]:
+    """The outputs of the deployed stack, by name."""
+    environment = aws_environment(emulator)
+    cloudformation = boto3.Session(
+        environment["AWS_ACCESS_KEY_ID"], environment["AWS_SECRET_ACCESS_KEY"], region_name=REGION
+    ).client("cloudformation", endpoint_url=emulator)
+    (stack,) = cloudformation.describe_stacks(StackName=STACK)["Stacks"]
+    return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+
+
+def _where() -> tuple[str, ...]:
+    return "--config-file", str(ROOT / "samconfig.toml"), "--config-env", "local"
+
+
+def _overrides() -> list[str]:
+    return [f"{name}={value}" for name, value in _PARAMETERS.items()]
+
+
+@contextlib.contextmanager
+def _alone() -> Iterator[None]:
+    """One build at a time: the stack of `make run` and that of the tests share what is built."""
+    BUILD.parent.mkdir(parents=True, exist_ok=True)
+    with BUILD.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,43 @@
+"""What `make run` prints."""
+
+import sys
+
+from infra.local.places import MODEL, Home
+
+_SUCCESS = """
+The gateway is running on this machine. Ctrl-C stops it.
+
+  Base URL   {base_url}     (OpenAI clients: {base_url}/v1)
+  Key        {key}
+  Model      {model}
+
+With curl:
+
+  curl {base_url}/v1/embeddings -H "Authorization: Bearer {key}" -H "Content-Type: application/json" \
+-d '{{"model": "{model}", "input": "Hello, world"}}'
+
+With openai-python (pip install openai):
+
+  from openai import OpenAI
+
+  client = OpenAI(base_url="{base_url}/v1", api_key="{key}")
+  answer = client.embeddings.create(model="{model}", input="Hello, world")
+  print(len(answer.data[0].embedding), answer.data[0].embedding[:3])
+
+The same for programs is in {gateway_env}; what the parts say is in {logs}.
+"""
+
+
+def say(sentence: str) -> None:
+    """Tells what happens now, at once even when nobody but a file listens."""
+    print(sentence, flush=True)
+
+
+def say_success(home: Home, base_url: str, key: str) -> None:
+    """Prints all that is needed for a first vector."""
+    say(_SUCCESS.format(base_url=base_url, key=key, model=MODEL, gateway_env=home.gateway_env, logs=home.path / "logs"))
+
+
+def say_trouble(sentence: str) -> None:
+    """Tells why nothing was started."""
+    print(sentence, file=sys.stderr, flush=True)

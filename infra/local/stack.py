@@ -1,0 +1,119 @@
+"""The local stack as a whole: starts its parts in order, tells others where it is, and takes everything down again."""
+
+import asyncio
+import contextlib
+import errno
+import fcntl
+import json
+import os
+import socket
+from collections.abc import AsyncIterator, Iterator
+
+from aiohttp import ClientSession, ClientTimeout
+
+from infra.local.door import open_door
+from infra.local.emulator import API_DOMAIN, running_emulator
+from infra.local.failures import NotStarted
+from infra.local.places import LOOPBACK, MODEL, REGION, ROOT_IDENTITY, STACK, Home
+from infra.local.sam import build, deploy, is_built, sources_digest
+from infra.local.screen import say, say_success
+from infra.local.seed import seed
+
+
+async def serve(home: Home, port: int) -> None:
+    """Runs the local stack until it is cancelled; raises `NotStarted` if it cannot start."""
+    async with running_stack(home, port):
+        await asyncio.Event().wait()
+
+
+@contextlib.asynccontextmanager
+async def running_stack(home: Home, port: int) -> AsyncIterator[None]:
+    """The local stack, for as long as the context lasts."""
+    with _alone(home):
+        check_port(port)
+        _forget(home)  # what a stack that was killed left behind
+        say("Starting the AWS emulator, on loopback only ...")
+        async with running_emulator(home) as emulator:
+            say("Nothing has changed since the last build." if is_built() else "Building the functions (sam build) ...")
+            await build(home)
+            say("Deploying template.yaml to the emulator (sam deploy) ...")
+            outputs = await deploy(home, emulator)
+            say("Loading the catalogue, making a workspace and a key ...")
+            key = await seed(home, emulator)
+            base_url = f"http://{LOOPBACK}:{port}"
+            async with open_door(port, emulator, f"{outputs['ApiId']}.{API_DOMAIN}:{_port_of(emulator)}"):
+                say("Asking for a first vector ...")
+                await _embed_once(base_url, key)
+                with _described(home, emulator, base_url, key):
+                    say_success(home, base_url, key)
+                    yield
+                    say("Stopping ...")
+
+
+def check_port(port: int) -> None:
+    """Raises `NotStarted` if somebody else has the port of the front door."""
+    with socket.socket() as candidate:
+        candidate.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            candidate.bind((LOOPBACK, port))
+        except OSError as error:
+            why = (
+                "is taken by another program"
+                if error.errno == errno.EADDRINUSE
+                else f"cannot be had ({error.strerror})"
+            )
+            raise NotStarted(f"Port {port} {why}: choose another with `make run PORT={port + 1}`.") from error
+
+
+@contextlib.contextmanager
+def _alone(home: Home) -> Iterator[None]:
+    home.path.mkdir(parents=True, exist_ok=True)
+    with home.lock.open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise NotStarted(
+                f"The local stack of {home.path} is running already: {home.gateway_env} says where."
+            ) from error
+        yield
+
+
+def _port_of(address: str) -> str:
+    return address.rpartition(":")[2]
+
+
+async def _embed_once(base_url: str, key: str) -> None:
+    """So that the functions are warm when the success screen appears, and its promise is kept."""
+    question = {"model": MODEL, "input": "Hello, world"}
+    async with (
+        ClientSession(base_url, timeout=ClientTimeout(total=60), headers={"Authorization": f"Bearer {key}"}) as client,
+        client.post("/v1/embeddings", json=question) as reply,
+    ):
+        if not reply.ok:
+            raise NotStarted(f"The deployed gateway does not answer as it should: {reply.status} {await reply.text()}")
+
+
+@contextlib.contextmanager
+def _described(home: Home, emulator: str, base_url: str, key: str) -> Iterator[None]:
+    """Tells programs where the stack is while it runs, and not a moment longer."""
+    gateway = {"BASE_URL": base_url, "API_KEY": key, "MODEL": MODEL}
+    stack = {
+        "endpoint": emulator,
+        "region": REGION,
+        "stack_name": STACK,
+        "access_key_id": ROOT_IDENTITY["AWS_ACCESS_KEY_ID"],
+        "secret_access_key": ROOT_IDENTITY["AWS_SECRET_ACCESS_KEY"],
+        "sources": sources_digest(),
+        "pid": os.getpid(),
+    }
+    home.stack_json.write_text(json.dumps(stack, indent=2) + "\n", encoding="utf-8")
+    home.gateway_env.write_text("".join(f"{name}={value}\n" for name, value in gateway.items()), encoding="utf-8")
+    try:
+        yield
+    finally:
+        _forget(home)
+
+
+def _forget(home: Home) -> None:
+    home.gateway_env.unlink(missing_ok=True)
+    home.stack_json.unlink(missing_ok=True)
