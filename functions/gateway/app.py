@@ -16,7 +16,7 @@ def create_app(gateway: Gateway) -> FastAPI:
     """The whole HTTP interface on these operations."""
     app = FastAPI(title="Embeddings gateway", openapi_url=None, redirect_slashes=False)
     app.state.gateway = gateway
-    app.include_router(openai.router)
+    app.router.routes.extend(openai.router.routes)
     app.add_exception_handler(NOT_FOUND, _outside)
     app.add_exception_handler(METHOD_NOT_ALLOWED, _outside)
     return app

@@ -2,12 +2,12 @@
 
 import gzip
 import time
-from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any
+from collections.abc import Awaitable, Callable
 from uuid import uuid4
 
-from fastapi import APIRouter, Request, Response
-from fastapi.routing import APIRoute
+from fastapi import Request, Response
+from starlette.routing import Match, Route
+from starlette.types import Scope
 
 from gateway import telemetry
 from gateway.core.allowance import Reservation
@@ -16,6 +16,7 @@ from gateway.core.record import Record
 from gateway.dialects._exchange import Answer, Dialect, Exchange
 
 Endpoint = Callable[[Exchange], Awaitable[Answer]]
+Condition = Callable[[Scope], bool]
 
 MAX_ANSWER = 6_291_556 - 16_384
 """Bytes of an answer that fits a Lambda payload: its quota, less what the headers around it may take."""
@@ -26,19 +27,47 @@ WORTH_COMPRESSING = 4_096
 _UNFORESEEN = "The gateway failed. Try again; if it stays, give its operator the request id."
 
 
-def dialect_router(dialect: Dialect, prefix: str = "") -> APIRouter:
-    """A router whose endpoints take an `Exchange` and give an `Answer`; `dialect` renders what fails."""
+class DialectRouter:
+    """Routes whose endpoints take an `Exchange` and give an `Answer`; `dialect` renders what fails.
 
-    class DialectRoute(APIRoute):
-        """FastAPI reads neither body nor answer here: vectors must not pass through its encoders."""
+    They are Starlette's routes, not FastAPI's: bodies and vectors must not pass through FastAPI's encoders, and its
+    analysis of each endpoint is paid at every cold start.
+    """
 
-        def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+    def __init__(self, dialect: Dialect, prefix: str = "") -> None:
+        self.dialect = dialect
+        self.prefix = prefix
+        self.routes: list[Route] = []
+
+    def route(self, method: str, *paths: str, only_if: Condition | None = None) -> Callable[[Endpoint], Endpoint]:
+        """Register an endpoint at these paths; where dialects share a path, for the requests that `only_if` accepts."""
+
+        def register(endpoint: Endpoint) -> Endpoint:
             async def handle(request: Request) -> Response:
-                return await serve(request, dialect, self.endpoint)
+                return await serve(request, self.dialect, endpoint)
 
-            return handle
+            for path in paths:
+                self.routes.append(_ConditionalRoute(self.prefix + path, handle, method, only_if))
+            return endpoint
 
-    return APIRouter(prefix=prefix, route_class=DialectRoute, include_in_schema=False)
+        return register
+
+
+class _ConditionalRoute(Route):
+    def __init__(
+        self,
+        path: str,
+        endpoint: Callable[[Request], Awaitable[Response]],
+        method: str,
+        condition: Condition | None,
+    ) -> None:
+        super().__init__(path, endpoint, methods=[method], include_in_schema=False)
+        self.condition = condition
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        if self.condition is not None and not self.condition(scope):
+            return Match.NONE, {}
+        return super().matches(scope)
 
 
 async def serve(request: Request, dialect: Dialect, endpoint: Endpoint) -> Response:

@@ -16,7 +16,7 @@ from gateway.core.errors import GatewayError, InvalidRequest, WrongRegion
 from gateway.core.vectors import to_base64, to_json
 from gateway.dialects._exchange import Answer, Dialect, Exchange
 from gateway.dialects._inputs import read_inputs
-from gateway.dialects._router import dialect_router
+from gateway.dialects._router import DialectRouter
 
 Encoding = Literal["float", "base64"]
 
@@ -131,12 +131,15 @@ def retry_headers(error: GatewayError) -> dict[str, str]:
 
 DIALECT = Dialect(name="openai", render_error=render_error, follows_redirects=True)
 
-router = dialect_router(DIALECT)
+router = DialectRouter(DIALECT)
 
 
-@router.post("/v1/embeddings")
-@router.post("/openai/{region}/v1/embeddings")
-@router.post("/api/public/openai/{region}/v1/embeddings")
+@router.route(
+    "POST",
+    "/v1/embeddings",
+    "/openai/{region}/v1/embeddings",
+    "/api/public/openai/{region}/v1/embeddings",
+)
 async def embeddings(exchange: Exchange) -> Answer:
     """One vector per input, in input order."""
     caller = await exchange.authenticate()
@@ -146,14 +149,14 @@ async def embeddings(exchange: Exchange) -> Answer:
     return from_core(embedded, body.encoding_format or "float")
 
 
-@router.get("/v1/models")
+@router.route("GET", "/v1/models")
 async def list_models(exchange: Exchange) -> Answer:
     """Every model this key may use here."""
     models = await exchange.gateway.models.every(await exchange.authenticate())
     return Answer(body=orjson.dumps({"object": "list", "data": [model_object(model) for model in models]}))
 
 
-@router.get("/v1/models/{name:path}")
+@router.route("GET", "/v1/models/{name:path}")
 async def retrieve_model(exchange: Exchange) -> Answer:
     """One model, by its name or alias."""
     caller = await exchange.authenticate()
