@@ -1,0 +1,218 @@
+"""DynamoDB, as far as the hot path needs it: five operations, attributes of strings, numbers and bytes.
+
+https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/ (protocol: JSON 1.0, bytes in base64)
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any, Final, Generic, TypeVar
+
+import msgspec
+
+from gateway.stores.aws.client import AwsClient, Call, Exchange
+from gateway.stores.aws.connection import Reply
+from gateway.stores.aws.errors import AwsUnavailable, ConditionFailed
+
+MOST_KEYS: Final = 100
+"""In one BatchGetItem."""
+MOST_ITEMS: Final = 25
+"""In one BatchWriteItem."""
+
+Attributes = Mapping[str, Mapping[str, str | bytes | memoryview]]
+"""An item, or part of one, to send: `{"key": {"B": b"…"}, "tokens": {"N": "3"}}`."""
+
+Item = TypeVar("Item")
+"""A msgspec struct whose fields are `Attribute`s: what we want to know of an item."""
+
+
+class Attribute(msgspec.Struct, frozen=True, gc=False):
+    """A value that came back; those of its fields are set that fit its type."""
+
+    S: str | None = None
+    N: str | None = None
+    B: bytes | None = None
+
+
+class Page(msgspec.Struct, Generic[Item], frozen=True):
+    """One page of a query; `last_key` is where the next begins, if there is one."""
+
+    items: list[Item] = msgspec.field(name="Items")
+    last_key: msgspec.Raw | None = msgspec.field(default=None, name="LastEvaluatedKey")
+
+
+class BatchPage(msgspec.Struct, Generic[Item], frozen=True):
+    """What a batch brought, in no order, and the keys DynamoDB did not get to."""
+
+    items: list[Item]
+    unprocessed: Sequence[Attributes | msgspec.Raw] = ()
+
+
+class _GotItem(msgspec.Struct, Generic[Item]):
+    item: Item | None = msgspec.field(default=None, name="Item")
+
+
+class _Updated(msgspec.Struct, Generic[Item]):
+    attributes: Item = msgspec.field(name="Attributes")
+
+
+class _Unprocessed(msgspec.Struct):
+    keys: list[msgspec.Raw] = msgspec.field(name="Keys")
+
+
+class _BatchGot(msgspec.Struct, Generic[Item]):
+    responses: dict[str, list[Item]] = msgspec.field(name="Responses")
+    unprocessed: dict[str, _Unprocessed] = msgspec.field(default_factory=dict, name="UnprocessedKeys")
+
+
+class _Put(msgspec.Struct):
+    item: msgspec.Raw = msgspec.field(name="Item")
+
+
+class _PutRequest(msgspec.Struct):
+    put: _Put = msgspec.field(name="PutRequest")
+
+
+class _BatchWritten(msgspec.Struct):
+    unprocessed: dict[str, list[_PutRequest]] = msgspec.field(default_factory=dict, name="UnprocessedItems")
+
+
+class DynamoDb:
+    """Typed calls; raises the errors of `errors.py`. `timeout` is seconds to wait for a reply."""
+
+    def __init__(self, aws: AwsClient, *, timeout: float = 2.0) -> None:
+        self._aws = aws
+        self._endpoint = aws.endpoints("dynamodb")
+        self._timeout = timeout
+
+    async def get_item(self, table: str, key: Attributes, item_type: type[Item]) -> Item | None:
+        """GetItem, eventually consistent; `None` if there is no such item."""
+        reply = await self._begin("GetItem", {"TableName": table, "Key": key}).reply()
+        got: _GotItem[Item] = _decode(reply, _GotItem[item_type])  # type: ignore[valid-type]
+        return got.item
+
+    async def query(
+        self,
+        table: str,
+        item_type: type[Item],
+        *,
+        condition: str,
+        values: Attributes,
+        start: msgspec.Raw | None = None,
+    ) -> Page[Item]:
+        """Query, one page; `start` is the page before's `last_key`."""
+        asked: dict[str, Any] = {
+            "TableName": table,
+            "KeyConditionExpression": condition,
+            "ExpressionAttributeValues": values,
+        }
+        if start is not None:
+            asked["ExclusiveStartKey"] = start
+        page: Page[Item] = _decode(await self._begin("Query", asked).reply(), Page[item_type])  # type: ignore[valid-type]
+        return page
+
+    async def update_item(
+        self,
+        table: str,
+        key: Attributes,
+        item_type: type[Item],
+        *,
+        update: str,
+        condition: str | None = None,
+        names: Mapping[str, str],
+        values: Attributes,
+        repeatable: bool,
+    ) -> Item:
+        """UpdateItem; the whole item after it. Raises `ConditionFailed` (see `old_item`).
+
+        `repeatable` says that doing it twice does no harm (see `Call`).
+        """
+        asked: dict[str, Any] = {
+            "TableName": table,
+            "Key": key,
+            "UpdateExpression": update,
+            "ExpressionAttributeNames": names,
+            "ExpressionAttributeValues": values,
+            "ReturnValues": "ALL_NEW",
+        }
+        if condition is not None:
+            asked |= {"ConditionExpression": condition, "ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
+        reply = await self._begin("UpdateItem", asked, repeatable=repeatable).reply()
+        updated: _Updated[Item] = _decode(reply, _Updated[item_type])  # type: ignore[valid-type]
+        return updated.attributes
+
+    def begin_batch_get(
+        self, table: str, keys: Sequence[Attributes | msgspec.Raw], item_type: type[Item], *, attributes: Sequence[str]
+    ) -> "BatchGet[Item]":
+        """BatchGetItem of at most `MOST_KEYS` distinct keys, put on the wire; only those attributes come back."""
+        names = {f"#{place}": name for place, name in enumerate(attributes)}
+        asked = {"Keys": keys, "ProjectionExpression": ",".join(names), "ExpressionAttributeNames": names}
+        return BatchGet(self._begin("BatchGetItem", {"RequestItems": {table: asked}}), table, item_type)
+
+    def begin_batch_put(self, table: str, items: Sequence[Attributes | msgspec.Raw]) -> "BatchPut":
+        """BatchWriteItem of at most `MOST_ITEMS` items with distinct keys, put on the wire."""
+        puts = [{"PutRequest": {"Item": item}} for item in items]
+        return BatchPut(self._begin("BatchWriteItem", {"RequestItems": {table: puts}}), table)
+
+    def _begin(self, operation: str, asked: Mapping[str, Any], *, repeatable: bool = True) -> Exchange:
+        target = f"DynamoDB_20120810.{operation}"
+        return self._aws.begin(
+            Call(
+                service="dynamodb",
+                endpoint=self._endpoint,
+                headers={"content-type": "application/x-amz-json-1.0", "x-amz-target": target},
+                body=msgspec.json.encode(asked),
+                timeout=self._timeout,
+                repeatable=repeatable,
+            )
+        )
+
+
+class BatchGet(Generic[Item]):
+    """A BatchGetItem under way."""
+
+    def __init__(self, exchange: Exchange, table: str, item_type: type[Item]) -> None:
+        self._exchange = exchange
+        self._table = table
+        self._item_type = item_type
+
+    def finish(self, timeout: float | None = None) -> BatchPage[Item]:
+        """Wait for the reply, at most `timeout` seconds from now."""
+        got: _BatchGot[Item] = _decode(self._exchange.finish(timeout), _BatchGot[self._item_type])  # type: ignore[name-defined]
+        left = got.unprocessed.get(self._table)
+        return BatchPage(got.responses.get(self._table, []), left.keys if left else ())
+
+    def abandon(self) -> None:
+        self._exchange.abandon()
+
+
+class BatchPut:
+    """A BatchWriteItem under way."""
+
+    def __init__(self, exchange: Exchange, table: str) -> None:
+        self._exchange = exchange
+        self._table = table
+
+    def finish(self, timeout: float | None = None) -> list[msgspec.Raw]:
+        """Wait for the reply, at most `timeout` seconds from now: the items DynamoDB did not get to."""
+        written: _BatchWritten = _decode(self._exchange.finish(timeout), _BatchWritten)
+        return [request.put.item for request in written.unprocessed.get(self._table, ())]
+
+    def abandon(self) -> None:
+        self._exchange.abandon()
+
+
+def old_item(error: ConditionFailed, item_type: type[Item]) -> Item | None:
+    """The item that did not meet the condition, `None` if there was none."""
+    return None if error.item is None else msgspec.json.decode(error.item, type=item_type)
+
+
+@cache
+def _decoder(reply_type: Any) -> msgspec.json.Decoder[Any]:  # Any: a generic struct with its parameter
+    return msgspec.json.Decoder(reply_type)
+
+
+def _decode(reply: Reply, reply_type: Any) -> Any:
+    try:
+        return _decoder(reply_type).decode(reply.body)
+    except msgspec.MsgspecError as error:
+        raise AwsUnavailable("DynamoDB answered what cannot be read.") from error

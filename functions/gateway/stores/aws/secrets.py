@@ -1,0 +1,54 @@
+"""Secrets Manager: one operation.
+
+https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetSecretValue.html
+"""
+
+import msgspec
+
+from gateway.stores.aws.client import AwsClient, Call
+from gateway.stores.aws.errors import AwsRefused, AwsUnavailable, NotFound
+
+# A secret whose deletion is scheduled can still be named, but not read.
+_MARKED_FOR_DELETION = "InvalidRequestException"
+
+
+class _SecretValue(msgspec.Struct):
+    text: str | None = msgspec.field(default=None, name="SecretString")
+
+
+class Secrets:
+    """Raises the errors of `errors.py`. `timeout` is seconds to wait for a reply."""
+
+    def __init__(self, aws: AwsClient, *, timeout: float = 2.0) -> None:
+        self._aws = aws
+        self._endpoint = aws.endpoints("secretsmanager")
+        self._timeout = timeout
+
+    async def text(self, name: str) -> str:
+        """The current value of a secret that holds text; raises `NotFound` if there is none."""
+        try:
+            reply = await self._aws.call(self._call(name))
+        except AwsRefused as error:
+            if error.code == _MARKED_FOR_DELETION:
+                raise NotFound("The secret is being deleted.", code=error.code) from error
+            raise
+        value = _decode(reply.body)
+        if value.text is None:
+            raise NotFound("The secret holds no text.", code="NoSecretString")
+        return value.text
+
+    def _call(self, name: str) -> Call:
+        return Call(
+            service="secretsmanager",
+            endpoint=self._endpoint,
+            headers={"content-type": "application/x-amz-json-1.1", "x-amz-target": "secretsmanager.GetSecretValue"},
+            body=msgspec.json.encode({"SecretId": name}),
+            timeout=self._timeout,
+        )
+
+
+def _decode(body: bytes | bytearray) -> _SecretValue:
+    try:
+        return msgspec.json.decode(body, type=_SecretValue)
+    except msgspec.MsgspecError as error:
+        raise AwsUnavailable("Secrets Manager answered what cannot be read.") from error
