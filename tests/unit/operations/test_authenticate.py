@@ -1,0 +1,91 @@
+"""Who is let in."""
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+
+from gateway.core import api_key
+from gateway.core.api_key import ApiKey
+from gateway.core.caller import KeyRecord, KeyRecords, Workspace
+from gateway.core.catalogue import Catalogue
+from gateway.core.errors import KeysUnavailable, Unauthenticated
+from gateway.operations.authenticate import Authenticate
+
+KEY = ApiKey(workspace="acme", key_id="key00001", secret="s" * 32)
+RECORD = KeyRecord(key_id="key00001", sha256=api_key.digest(KEY.secret), created=1, models=frozenset({"echo"}))
+NOW = 1000
+
+
+@dataclass
+class Keys:
+    kept: dict[str, KeyRecords] = field(default_factory=lambda: {"acme": {RECORD.key_id: RECORD}})
+    asked: list[str] = field(default_factory=list)
+    broken: bool = False
+
+    async def records(self, workspace: str, key_id: str) -> KeyRecords:
+        self.asked.append(workspace)
+        if self.broken:
+            raise KeysUnavailable("down")
+        return self.kept.get(workspace, {})
+
+
+class NoModels:
+    async def catalogue(self) -> Catalogue:
+        return Catalogue([])
+
+    async def workspace(self, name: str) -> Workspace:
+        return Workspace(name=name, dialect="ctyun")
+
+
+def authenticate(keys: Keys) -> Authenticate:
+    return Authenticate(keys=keys, catalogue=NoModels(), now=lambda: NOW)
+
+
+async def test_a_known_key_is_its_workspace_with_its_rights() -> None:
+    caller = await authenticate(Keys())(KEY.text)
+
+    assert caller.workspace.name == "acme"
+    assert caller.key_id == KEY.key_id
+    assert caller.may_use("echo")
+    assert not caller.may_use("another")
+    assert caller.dialect == "ctyun"
+
+
+@pytest.mark.parametrize("text", [None, "", "sk-something", KEY.text[:-1] + "!"])
+async def test_junk_is_refused_without_a_look_up(text: str | None) -> None:
+    keys = Keys()
+
+    with pytest.raises(Unauthenticated):
+        await authenticate(keys)(text)
+
+    assert not keys.asked
+
+
+@pytest.mark.parametrize(
+    "other", [{"secret": "t" * 32}, {"key_id": "key00002"}, {"workspace": "nobody"}], ids=["secret", "id", "workspace"]
+)
+async def test_a_key_that_was_never_made_is_refused(other: dict[str, Any]) -> None:
+    with pytest.raises(Unauthenticated, match="unknown"):
+        await authenticate(Keys())(replace(KEY, **other).text)
+
+
+@pytest.mark.parametrize(
+    ("change", "word"), [({"disabled": True}, "revoked"), ({"expires": NOW}, "expired"), ({"expires": 1}, "expired")]
+)
+async def test_a_key_out_of_force_is_refused(change: dict[str, Any], word: str) -> None:
+    keys = Keys(kept={"acme": {RECORD.key_id: replace(RECORD, **change)}})
+
+    with pytest.raises(Unauthenticated, match=word):
+        await authenticate(keys)(KEY.text)
+
+
+async def test_a_key_in_force_until_later_is_let_in() -> None:
+    keys = Keys(kept={"acme": {RECORD.key_id: replace(RECORD, expires=NOW + 1)}})
+
+    assert await authenticate(keys)(KEY.text)
+
+
+async def test_nobody_is_let_in_while_keys_cannot_be_checked() -> None:
+    with pytest.raises(KeysUnavailable):
+        await authenticate(Keys(broken=True))(KEY.text)
