@@ -61,8 +61,12 @@ async def read(*command: str, environment: Mapping[str, str], log: Path, trouble
 
 def last_words(log: Path, lines: int = 4) -> str:
     """The last lines of a log that say something, as one."""
-    said = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
+    said = [line.strip() for line in log.read_text(errors="replace").splitlines() if not _says_nothing(line)]
     return " / ".join(said[-lines:]) or "it said nothing"
+
+
+def _says_nothing(line: str) -> bool:
+    return not line.strip() or line.startswith(("WARNING:", "make:"))
 
 
 async def _stop(process: asyncio.subprocess.Process) -> None:

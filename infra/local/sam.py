@@ -1,10 +1,13 @@
 """The real `sam build` and `sam deploy`, with the emulator in place of AWS."""
 
+import asyncio
 import contextlib
 import fcntl
 import hashlib
 import json
 import os
+import re
+import shutil
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -63,7 +66,19 @@ async def build(home: Home) -> None:
             log=home.log("sam-build"),
             trouble="The functions cannot be built",
         )  # fmt: skip
+        await asyncio.to_thread(_pack, BUILD / "template.yaml")
         _DIGEST.write_text(digest)
+
+
+def _pack(template: Path) -> None:
+    """Zips each function once per build: left to `sam deploy`, that takes longer than all else it does, each time."""
+
+    def zip_folder(code: re.Match[str]) -> str:
+        folder = BUILD / code["folder"]
+        shutil.make_archive(str(folder), "zip", folder)
+        return f"{code[0]}.zip"
+
+    template.write_text(re.sub(r"CodeUri: (?P<folder>\w+)$", zip_folder, template.read_text(), flags=re.MULTILINE))
 
 
 async def deploy(home: Home, emulator: str) -> Mapping[str, str]:

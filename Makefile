@@ -1,0 +1,78 @@
+# What a developer types, and CI. It needs make, a Python and a package index, and installs all else into the checkout.
+
+STAGE ?= eu
+PORT ?= 8080
+# What AWS runs; `make run` and the tests use this machine's own Python and processor instead.
+RUNTIME ?= python3.13
+ARCHITECTURE ?= arm64
+
+UV_VERSION := 0.13.8
+UV := .tools/bin/uv
+BIN := .venv/bin
+
+# The first Python that the gateway runs on; PYTHON=... chooses another.
+SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
+	$$python -c '$(SUPPORTED)' 2>/dev/null && echo $$python && break; done)
+
+export SAM_CLI_TELEMETRY := 0
+export EMBEDDED_MODEL_CACHE ?= $(CURDIR)/.local/embedded_model
+
+.DEFAULT_GOAL := help
+.PHONY: help install run test check unit contract e2e bench build deploy requirements
+
+help: ## lists what can be made
+	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name does; do printf '  make %-13s %s\n' "$$name" "$$does"; done
+
+run: install ## runs the gateway on this machine; PORT=8080
+	@exec $(BIN)/python -m infra.local --port $(PORT)
+
+install: .venv/.installed ## installs what the other commands need into .tools and .venv
+
+test: check unit contract e2e ## everything that CI runs
+
+check: install ## format, lint, types, and the templates
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	@for template in template.yaml infra/alarms.yaml infra/dashboard.yaml; do \
+		$(BIN)/sam validate --lint --region eu-central-1 --template $$template || exit 1; done
+
+unit: install ## tests of each file for itself
+	$(BIN)/pytest tests/unit
+
+contract: install ## tests of stores, templates and artefacts against the emulator
+	$(BIN)/pytest tests/contract
+
+e2e: install ## tests of real clients against the stack that SAM deploys to the emulator
+	$(BIN)/pytest tests/e2e
+
+bench: install ## measures cold starts and requests, one summary line each
+	$(BIN)/python -m benchmarks
+
+build: install ## builds the functions for AWS; RUNTIME=python3.13 ARCHITECTURE=arm64
+	RUNTIME_PYTHON=$(RUNTIME) ARCHITECTURE=$(ARCHITECTURE) $(BIN)/sam build \
+		--parameter-overrides Runtime=$(RUNTIME) Architecture=$(ARCHITECTURE)
+
+deploy: build ## deploys to AWS; STAGE=eu or us
+	$(BIN)/sam deploy --config-env $(STAGE) \
+		--parameter-overrides Stage=$(STAGE) Runtime=$(RUNTIME) Architecture=$(ARCHITECTURE)
+
+# What the API function carries. botocore and what only it needs come with Lambda's own Python.
+LAMBDA_HAS := botocore jmespath python-dateutil six urllib3
+requirements: install ## writes functions/requirements.txt from uv.lock
+	$(UV) export --quiet --frozen --no-dev --no-emit-project --no-header --format requirements-txt \
+		$(LAMBDA_HAS:%=--no-emit-package %) --output-file functions/requirements.txt
+
+.venv/.installed: pyproject.toml uv.lock $(UV)
+	@echo "Installing what pyproject.toml names into .venv ..."
+	@$(UV) sync --quiet --locked --python .tools/bin/python || { echo >&2 "The packages cannot be installed: is there a network?"; exit 1; }
+	@touch $@
+
+$(UV):
+	@test -n "$(PYTHON)" || { echo >&2 "Python 3.11, 3.12 or 3.13 is needed and was not found: install one, or say where it is (make PYTHON=/path/to/python3)."; exit 1; }
+	@$(PYTHON) -c '$(SUPPORTED)' || { echo >&2 "$(PYTHON) is no Python 3.11, 3.12 or 3.13."; exit 1; }
+	@echo "Installing uv into .tools ..."
+	@$(PYTHON) -m venv .tools
+	@.tools/bin/python -m pip install --quiet --disable-pip-version-check --retries 1 uv==$(UV_VERSION) \
+		|| { echo >&2 "uv cannot be installed: is there a network?"; exit 1; }
