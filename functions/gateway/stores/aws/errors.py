@@ -77,6 +77,9 @@ THROTTLED = frozenset(
     }
 )
 
+LONGEST_MESSAGE = 300
+"""Characters: DynamoDB may repeat the whole request in its message."""
+
 _XML_FIELD = re.compile(rb"<(Code|Message)>([^<]*)</")
 _FIRST_SERVER_ERROR = 500
 
@@ -93,7 +96,7 @@ def read_error(status: int, headers: dict[str, str], body: bytes | bytearray) ->
     """The error that AWS describes in JSON (with the code in a header or in `__type`) or, for S3, in XML."""
     told = _read_body(body)
     code = _code(headers.get("x-amzn-errortype") or told.type) or f"HTTP{status}"
-    message = told.message or told.shouted or "no message"
+    message = (told.message or told.shouted or "no message")[:LONGEST_MESSAGE]
     if code == "ConditionalCheckFailedException":
         return ConditionFailed(message, code=code, item=told.item)
     if code in NOT_FOUND:
@@ -103,6 +106,14 @@ def read_error(status: int, headers: dict[str, str], body: bytes | bytearray) ->
     if status >= _FIRST_SERVER_ERROR:
         return AwsUnavailable(f"{code}: {message}")
     return AwsRefused(message, code=code, status=status)
+
+
+def reason_of(error: AwsError) -> str:
+    """One word for a metric."""
+    for kind, reason in ((AwsTimeout, "timeout"), (Throttled, "throttled"), (AwsRefused, "refused")):
+        if isinstance(error, kind):
+            return reason
+    return "unavailable"
 
 
 def _code(told: str) -> str:
