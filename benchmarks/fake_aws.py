@@ -1,0 +1,153 @@
+"""DynamoDB, Secrets Manager, Lambda and S3 from memory, at once: `python -m benchmarks.fake_aws PORT VENDOR_URL`.
+
+So that the emulator's own time on these two cores is not taken for ours. It checks no signature and no condition;
+that the gateway's client is right with the real thing is what the contract tests show.
+"""
+
+import re
+import sys
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import orjson
+import pybase64
+
+from benchmarks.http_fake import Asked, Reply, serve
+from benchmarks.stage import TABLE_KEYS, Addresses, catalogue_rows, secrets
+
+Json = dict[str, Any]  # JSON at the border
+
+OWN_DIMENSIONS = 384
+CACHES = ("store", "every", "none")
+"""What the table of vectors knows: what was put there; every key there is; nothing at all."""
+
+UPDATE = re.compile(r"(?P<name>#?\w+)\s*=\s*(?P<value>[^,()]*(?:\([^)]*\))?[^,]*)")
+ADDITION = re.compile(r"(?P<name>#?\w+)\s+(?P<value>:\w+)")
+CLAUSES = re.compile(r"\b(SET|ADD|REMOVE|DELETE)\b")
+
+
+class FakeAws:
+    """The four services; `answer` is given every request."""
+
+    def __init__(self, rows: list[Mapping[str, str]], secret_texts: Mapping[str, str]) -> None:
+        self._tables: dict[str, dict[bytes, bytes]] = {table: {} for table in TABLE_KEYS}
+        self._secrets = secret_texts
+        self._cache = "store"
+        self._last_put = b""
+        for row in rows:
+            self._put("catalogue", {name: {"S": value} for name, value in row.items()})
+
+    def answer(self, asked: Asked) -> Reply:
+        """What the service would answer, if all is well."""
+        url = urlsplit(asked.path)
+        if url.path == "/_cache":
+            self._cache = parse_qs(url.query)["knows"][0]
+            return Reply(body=b"{}")
+        if url.path.endswith("/invocations"):
+            return Reply(body=embedded_answer(len(orjson.loads(asked.body)["texts"])))
+        target = asked.headers.get("x-amz-target", "").rpartition(".")[2]
+        if not target:
+            return Reply(body=b"", headers={"etag": '"0"'})  # S3
+        operation: Callable[[Json], bytes] = getattr(self, f"_on_{_snake(target)}")
+        return Reply(body=operation(orjson.loads(asked.body)), content_type="application/x-amz-json-1.0")
+
+    def _on_get_secret_value(self, asked: Json) -> bytes:
+        name = asked["SecretId"]
+        return orjson.dumps({"ARN": f"arn:{name}", "Name": name, "SecretString": self._secrets[name]})
+
+    def _on_get_item(self, asked: Json) -> bytes:
+        item = self._tables[asked["TableName"]].get(_key_bytes(asked["TableName"], asked["Key"]))
+        return b"{}" if item is None else b'{"Item":%b}' % item
+
+    def _on_query(self, asked: Json) -> bytes:
+        """Every item of the partition whose key is the first value given."""
+        wanted = next(iter(asked["ExpressionAttributeValues"].values()))
+        hash_key = TABLE_KEYS[asked["TableName"]][0]
+        items = [item for item in self._tables[asked["TableName"]].values() if orjson.loads(item)[hash_key] == wanted]
+        return b'{"Items":[%b],"Count":%d,"ScannedCount":%d}' % (b",".join(items), len(items), len(items))
+
+    def _on_batch_get_item(self, asked: Json) -> bytes:
+        ((table, request),) = asked["RequestItems"].items()
+        found = filter(None, (self._find(table, key) for key in request["Keys"]))
+        return b'{"Responses":{"%b":[%b]},"UnprocessedKeys":{}}' % (table.encode(), b",".join(found))
+
+    def _find(self, table: str, key: Json) -> bytes | None:
+        if table != "vectors" or self._cache == "store":
+            return self._tables[table].get(_key_bytes(table, key))
+        if self._cache == "none" or not self._last_put:
+            return None
+        return self._last_put.replace(b"*KEY*", key["key"]["B"].encode(), 1)
+
+    def _on_batch_write_item(self, asked: Json) -> bytes:
+        ((table, requests),) = asked["RequestItems"].items()
+        for request in requests:
+            self._put(table, request["PutRequest"]["Item"])
+        return b'{"UnprocessedItems":{}}'
+
+    def _put(self, table: str, item: Json) -> None:
+        if table == "vectors":
+            self._last_put = orjson.dumps({**item, "key": {"B": "*KEY*"}})
+            if self._cache != "store":
+                return
+        self._tables[table][_key_bytes(table, item)] = orjson.dumps(item)
+
+    def _on_update_item(self, asked: Json) -> bytes:
+        table, key = asked["TableName"], asked["Key"]
+        old = orjson.loads(self._tables[table].get(_key_bytes(table, key), orjson.dumps(key)))
+        item = updated(old, asked)
+        self._put(table, item)
+        return orjson.dumps({"Attributes": item})
+
+
+def updated(item: Json, asked: Json) -> Json:
+    """The item after the update, as far as numbers that are set and added to go."""
+    names, values = asked.get("ExpressionAttributeNames", {}), asked.get("ExpressionAttributeValues", {})
+    new = dict(item)
+    _, *parts = CLAUSES.split(asked["UpdateExpression"])
+    for clause, text in zip(parts[::2], parts[1::2], strict=True):
+        pattern = ADDITION if clause == "ADD" else UPDATE
+        for match in pattern.finditer(text):
+            name = names.get(match["name"], match["name"])
+            addends = [match["value"], match["name"]] if clause == "ADD" else match["value"].split("+")
+            new[name] = _sum(item, [_operand(item, addend.strip(), names, values) for addend in addends])
+    return new
+
+
+def _operand(item: Json, text: str, names: Json, values: Json) -> Json | None:
+    if text.startswith("if_not_exists"):
+        name, default = (part.strip() for part in text.removeprefix("if_not_exists(").rstrip(")").split(","))
+        found: Json | None = item.get(names.get(name, name), values[default])
+        return found
+    if text.startswith(":"):
+        value: Json = values[text]
+        return value
+    return item.get(names.get(text, text))
+
+
+def _sum(_item: Json, operands: list[Json | None]) -> Json:
+    present = [operand for operand in operands if operand is not None]
+    if len(present) == 1:
+        return present[0]
+    return {"N": str(sum(int(operand["N"]) for operand in present))}
+
+
+@cache
+def embedded_answer(texts: int) -> bytes:
+    """What the embedded model's function returns for that many texts: vectors of length one."""
+    vector = bytes.fromhex("0000003f") * 4 + bytes(4 * (OWN_DIMENSIONS - 4))
+    return orjson.dumps({"vectors": pybase64.b64encode_as_string(vector * texts), "tokens": [8] * texts})
+
+
+def _key_bytes(table: str, item: Json) -> bytes:
+    return orjson.dumps([item[name] for name in TABLE_KEYS[table]])
+
+
+def _snake(operation: str) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", operation).lower()
+
+
+if __name__ == "__main__":
+    vendor_url = sys.argv[2]
+    serve(FakeAws(catalogue_rows(Addresses(aws="", vendor=vendor_url)), secrets()).answer, int(sys.argv[1]))

@@ -1,0 +1,155 @@
+"""A stage to measure in: one workspace with one key, two models, their providers, and the function's environment."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from gateway.core import api_key
+
+WORKSPACE = "benchmark"
+VENDOR_MODEL = "text-embedding-3-small"
+OWN_MODEL = "all-minilm-l6-v2"
+REGION = "eu-central-1"
+PLENTY = 1_000_000_000
+"""Requests and tokens per minute: no allowance is ever exhausted here."""
+
+KEY = api_key.ApiKey(workspace=WORKSPACE, key_id="bench001", secret="0123456789abcdefghijABCDEFGHIJkl")
+
+TABLE_KEYS = {"catalogue": ("pk", "sk"), "vectors": ("key",), "allowances": ("window",)}
+"""Tables by name, with the attributes of their keys."""
+
+WORKSPACES_PREFIX = "stack/workspaces/"
+PROVIDERS_PREFIX = "stack/providers/"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Addresses:
+    """Where the fakes listen."""
+
+    aws: str
+    vendor: str
+
+
+def environment(addresses: Addresses) -> dict[str, str]:
+    """What template.yaml and Lambda give the API function."""
+    return {
+        "AWS_ACCESS_KEY_ID": "AKIDBENCHMARK",
+        "AWS_SECRET_ACCESS_KEY": "secret",
+        "AWS_SESSION_TOKEN": "token",
+        "AWS_REGION": REGION,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_ENDPOINT_URL": addresses.aws,
+        "STAGE": "eu",
+        "CATALOGUE_TABLE": "catalogue",
+        "VECTOR_CACHE_TABLE": "vectors",
+        "ALLOWANCES_TABLE": "allowances",
+        "API_KEYS_SECRET_PREFIX": WORKSPACES_PREFIX,
+        "PROVIDER_KEYS_SECRET_PREFIX": PROVIDERS_PREFIX,
+        "FILES_BUCKET": "files",
+        "EMBEDDED_MODEL_FUNCTION": "embedded-model",
+        "OTHER_STAGE_URL": "",
+        "CORS_ORIGINS": "",
+        "ALLOW_LOOPBACK_PROVIDERS": "true",
+        "POWERTOOLS_SERVICE_NAME": "api",
+        "POWERTOOLS_METRICS_NAMESPACE": "EmbeddingsGateway",
+        "LOG_LEVEL": "INFO",
+    }
+
+
+def secrets() -> dict[str, str]:
+    """Secrets by name."""
+    record = {
+        "sha256": api_key.digest(KEY.secret),
+        "created": 0,
+        "expires": None,
+        "disabled": False,
+        "models": None,
+        "label": "",
+        "dialect": None,
+    }
+    return {
+        WORKSPACES_PREFIX + WORKSPACE: json.dumps({"keys": {KEY.key_id: record}}),
+        PROVIDERS_PREFIX + "vendor": "sk-benchmark",
+    }
+
+
+def catalogue_rows(addresses: Addresses) -> list[Mapping[str, str]]:
+    """Rows of the catalogue table: `pk`, `sk` and the document."""
+    documents = {
+        "provider#vendor": {"name": "vendor", "kind": "openai", "url": f"{addresses.vendor}/v1", "key": "vendor"},
+        "provider#embedded": {"name": "embedded", "kind": "embedded"},
+        f"model#{VENDOR_MODEL}": _vendor_model(),
+        f"model#{OWN_MODEL}": _own_model(),
+    }
+    rows = [{"pk": "catalogue", "sk": key, "document": json.dumps(value)} for key, value in documents.items()]
+    settings = {"name": WORKSPACE, "limits": {"requests": PLENTY, "tokens": PLENTY}}
+    return [*rows, {"pk": f"workspace#{WORKSPACE}", "sk": "settings", "document": json.dumps(settings)}]
+
+
+def _vendor_model() -> dict[str, object]:
+    route = {
+        "name": "vendor",
+        "provider": "vendor",
+        "vendor_model": VENDOR_MODEL,
+        "region": "eu",
+        "accepts_tokens": True,
+        "accepts_dimensions": True,
+    }
+    return {"name": VENDOR_MODEL, "dimensions": 1536, "shortenable": True, "routes": [route]}
+
+
+def _own_model() -> dict[str, object]:
+    route = {"name": "own", "provider": "embedded", "vendor_model": OWN_MODEL, "region": "eu", "max_inputs": 256}
+    return {"name": OWN_MODEL, "dimensions": 384, "max_tokens": 256, "routes": [route]}
+
+
+def event(body: str, path: str = "/v1/embeddings") -> dict[str, object]:
+    """What API Gateway hands to the function: payload format 2.0, headers as openai-python sends them."""
+    return {
+        "version": "2.0",
+        "routeKey": "$default",
+        "rawPath": path,
+        "rawQueryString": "",
+        "headers": {
+            "accept": "application/json",
+            "accept-encoding": "identity",
+            "authorization": f"Bearer {KEY.text}",
+            "content-length": str(len(body.encode())),
+            "content-type": "application/json",
+            "host": "abcdefghij.execute-api.eu-central-1.amazonaws.com",
+            "user-agent": "OpenAI/Python 3.52.0",
+            "x-amzn-trace-id": "Root=1-67890abc-0123456789abcdef01234567",
+            "x-forwarded-for": "192.0.2.1",
+            "x-forwarded-port": "443",
+            "x-forwarded-proto": "https",
+            "x-stainless-async": "false",
+            "x-stainless-lang": "python",
+            "x-stainless-retry-count": "0",
+        },
+        "requestContext": {
+            "accountId": "123456789012",
+            "apiId": "abcdefghij",
+            "domainName": "abcdefghij.execute-api.eu-central-1.amazonaws.com",
+            "domainPrefix": "abcdefghij",
+            "http": {
+                "method": "POST",
+                "path": path,
+                "protocol": "HTTP/1.1",
+                "sourceIp": "192.0.2.1",
+                "userAgent": "OpenAI/Python 3.52.0",
+            },
+            "requestId": "JKJaXmPLvHcESHA=",
+            "routeKey": "$default",
+            "stage": "$default",
+            "time": "21/Nov/2026:00:00:00 +0000",
+            "timeEpoch": 1795219200000,
+        },
+        "body": body,
+        "isBase64Encoded": False,
+    }
+
+
+def body(texts: list[str], encoding: str, model: str = VENDOR_MODEL) -> str:
+    """What openai-python writes; one text as a string, more as an array."""
+    inputs: str | list[str] = texts[0] if len(texts) == 1 else texts
+    return json.dumps({"model": model, "input": inputs, "encoding_format": encoding}, separators=(",", ":"))
