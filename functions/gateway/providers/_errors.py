@@ -1,0 +1,247 @@
+"""What vendors say when they refuse, in the many shapes they say it, as causes of ours.
+
+Shapes: OpenAI and Azure (`error` object), Google (the same, perhaps in an array, with `details`), Mistral, TEI and
+vLLM (flat `message`), Cohere and API gateways (`message` alone), Voyage, Jina and FastAPI (`detail`).
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, NamedTuple
+
+import msgspec
+
+from gateway.core.errors import (
+    GatewayError,
+    InputTooLong,
+    ProviderMisbehaved,
+    ProviderRefused,
+    ProviderThrottled,
+    ProviderTimeout,
+    ProviderUnavailable,
+    RequestTooLarge,
+)
+from gateway.providers._http1 import HttpReply
+
+MAX_MESSAGE = 1000
+"""Characters of a vendor's message that reach a caller."""
+MAX_PROBLEMS = 5
+"""Of a list of problems, those that are told."""
+
+_FIRST_CLIENT_ERROR, _FIRST_SERVER_ERROR = 400, 500
+
+# Keys, and numbers of the operator's accounts, that vendors put into their messages.
+_SECRETS = re.compile(
+    r"\b(?:sk|pk|rk)-[\w*.-]{4,}|\bAIza[\w*-]{8,}|\b(?:org|proj)[-_][A-Za-z0-9]{12,}|\bBearer\s+[\w.~+/=*-]{8,}"
+)
+
+# Code or type: the words of those who have one.
+TOO_LONG_CODES = frozenset({"context_length_exceeded"})
+TOO_LARGE_CODES = frozenset({"max_tokens_per_request"})
+NO_CREDIT_CODES = frozenset({"insufficient_quota"})
+
+# OpenAI, vLLM, TEI and Ollama have no code for an input beyond the model's limit: only the sentence tells.
+TOO_LONG_SENTENCES = (
+    re.compile(r"maximum context length is (?P<limit>\d+) tokens.*?requested (?P<tokens>\d+)", re.DOTALL),
+    re.compile(r"must have less than (?P<limit>\d+) tokens\. Given: (?P<tokens>\d+)"),
+    re.compile(r"input length exceeds (?:the |maximum |the maximum )?context length(?P<limit>)(?P<tokens>)"),
+)
+
+_RETRY_IN_WORDS = (
+    re.compile(r"retry after (?P<seconds>\d+(?:\.\d+)?) seconds?", re.IGNORECASE),
+    re.compile(r"try again in (?:(?P<minutes>\d+)m)?(?P<seconds>\d+(?:\.\d+)?)(?P<unit>m?s)\b"),
+)
+_SECONDS = re.compile(r"\d+(?:\.\d+)?")
+
+
+class Complaint(NamedTuple):
+    """What a vendor says is wrong, in its words."""
+
+    message: str
+    code: str | None = None
+    type: str | None = None
+    param: str | None = None
+
+    @property
+    def words(self) -> frozenset[str]:
+        """Code and type: vendors disagree on which is which."""
+        return frozenset(word for word in (self.code, self.type) if word)
+
+
+def read_vendor_error(reply: HttpReply) -> GatewayError:
+    """The cause behind a reply whose status is not 200."""
+    complaint = read_complaint(reply.body)
+    special = SPECIAL_STATUSES.get(reply.status)
+    if special:
+        return special(reply, complaint)
+    if reply.status >= _FIRST_SERVER_ERROR:
+        return _failed(reply, complaint)
+    if reply.status >= _FIRST_CLIENT_ERROR and complaint:
+        return _refused(reply, complaint)
+    return ProviderMisbehaved(f"The provider answered HTTP {reply.status} in a form that is not its own.")
+
+
+def _failed(reply: HttpReply, complaint: Complaint | None) -> GatewayError:
+    told = f": {complaint.message}" if complaint else "."
+    return ProviderUnavailable(f"The provider failed (HTTP {reply.status}){told}")
+
+
+def _timed_out(_reply: HttpReply, _complaint: Complaint | None) -> GatewayError:
+    return ProviderTimeout("The provider did not answer in time.")
+
+
+def _no_access(_reply: HttpReply, _complaint: Complaint | None) -> GatewayError:
+    # The vendor speaks of our credentials; the caller's have nothing to do with it.
+    return ProviderUnavailable("The provider does not let the gateway in; its operator has to see to that.")
+
+
+def _throttled(reply: HttpReply, complaint: Complaint | None) -> GatewayError:
+    if complaint and complaint.words & NO_CREDIT_CODES:
+        return _refused(reply, complaint)
+    told = f": {complaint.message}" if complaint else "."
+    return ProviderThrottled(f"The provider has had enough for now{told}", retry_after=retry_after(reply, complaint))
+
+
+def _refused(reply: HttpReply, complaint: Complaint) -> GatewayError:
+    message, code, _, param = complaint
+    if complaint.words & TOO_LARGE_CODES:
+        return RequestTooLarge(message, param=param or "input")
+    return _too_long(complaint) or ProviderRefused(message, status=reply.status, code=code, param=param)
+
+
+def _too_long(complaint: Complaint) -> InputTooLong | None:
+    for sentence in TOO_LONG_SENTENCES:
+        if found := sentence.search(complaint.message):
+            return _input_too_long(complaint.message, found["tokens"], found["limit"])
+    return _input_too_long(complaint.message) if complaint.words & TOO_LONG_CODES else None
+
+
+def _input_too_long(message: str, tokens: str = "", limit: str = "") -> InputTooLong:
+    return InputTooLong(
+        message, index=None, tokens=int(tokens) if tokens else None, limit=int(limit) if limit else None
+    )
+
+
+SPECIAL_STATUSES: Mapping[int, Callable[[HttpReply, Complaint | None], GatewayError]] = {
+    401: _no_access,
+    403: _no_access,
+    408: _timed_out,
+    424: _failed,  # TEI's backend, Bedrock's model
+    429: _throttled,
+    504: _timed_out,
+}
+
+
+def read_complaint(body: bytes) -> Complaint | None:
+    """What is wrong according to a reply; `None` if it does not say so in JSON."""
+    try:
+        return _complaint(msgspec.json.decode(body))
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+def _complaint(document: Any) -> Complaint | None:  # whatever JSON there is
+    if isinstance(document, list):
+        return _complaint(document[0]) if document else None
+    if not isinstance(document, dict):
+        return None
+    error = document.get("error")
+    if isinstance(error, dict):
+        return _complaint(error)
+    message = _message(document.get("message") or document.get("detail") or error)
+    if not message:
+        return None
+    kind = document.get("type") or document.get("status") or document.get("error_type")
+    return Complaint(message, _word(document.get("code")), _word(kind), _param(document))
+
+
+def _message(told: Any) -> str:  # whatever JSON there is
+    """The sentence, out of a string, a list of FastAPI's problems, or an object around either (Mistral)."""
+    if isinstance(told, dict):
+        told = told.get("msg") or told.get("message") or told.get("detail")
+    if isinstance(told, list):
+        told = "; ".join(filter(None, map(_problem, told[:MAX_PROBLEMS])))
+    return _presentable(told) if isinstance(told, str) else ""
+
+
+def _problem(problem: Any) -> str:  # whatever JSON there is
+    message = _message(problem) if isinstance(problem, (str, dict)) else ""
+    place = problem.get("loc") if isinstance(problem, dict) else None
+    return f"{'.'.join(map(str, place))}: {message}" if message and isinstance(place, list) else message
+
+
+def _presentable(message: str) -> str:
+    text = _SECRETS.sub("[redacted]", message.strip())
+    return text if len(text) <= MAX_MESSAGE else text[: MAX_MESSAGE - 1] + "…"
+
+
+def _word(value: Any) -> str | None:  # a code may be a number or null
+    return str(value) if isinstance(value, (str, int)) and value != "" else None
+
+
+def _param(document: Mapping[str, Any]) -> str | None:
+    param = document.get("param")
+    return param if isinstance(param, str) and param else None
+
+
+def retry_after(reply: HttpReply, complaint: Complaint | None) -> float | None:
+    """Seconds to wait, from whichever place the vendor says it: headers first, then Google's details, then words."""
+    headers = reply.headers
+    hints = (
+        _seconds(headers.get("retry-after-ms", ""), 0.001),
+        _seconds(headers.get("retry-after", ""), 1),
+        _until_date(headers.get("retry-after"), headers.get("date")),
+        _retry_delay(reply.body),
+        _in_words(complaint.message) if complaint else None,
+    )
+    return next((hint for hint in hints if hint is not None), None)
+
+
+def _seconds(text: str, unit: float) -> float | None:
+    return float(text) * unit if _SECONDS.fullmatch(text) else None
+
+
+def _until_date(date: str | None, now: str | None) -> float | None:
+    """Seconds between the vendor's now and its date: our own clock has no say."""
+    until, since = _date(date), _date(now)
+    return max(0.0, (until - since).total_seconds()) if until and since else None
+
+
+def _date(text: str | None) -> datetime | None:
+    try:
+        return parsedate_to_datetime(text).astimezone() if text else None
+    except ValueError:
+        return None
+
+
+class _Detail(msgspec.Struct):
+    delay: str = msgspec.field(default="", name="retryDelay")
+
+
+class _GoogleError(msgspec.Struct):
+    details: list[_Detail]
+
+
+class _GoogleReply(msgspec.Struct):
+    error: _GoogleError
+
+
+def _retry_delay(body: bytes) -> float | None:
+    """google.rpc.RetryInfo's `retryDelay`, such as `38s` or `0.5s`."""
+    try:
+        found = msgspec.json.decode(body, type=_GoogleReply | list[_GoogleReply])
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return None
+    reply = found[0] if isinstance(found, list) and found else found
+    details = reply.error.details if isinstance(reply, _GoogleReply) else []
+    return next((_seconds(detail.delay[:-1], 1) for detail in details if detail.delay.endswith("s")), None)
+
+
+def _in_words(message: str) -> float | None:
+    for words in _RETRY_IN_WORDS:
+        if found := words.search(message):
+            part = found.groupdict()
+            seconds = float(part["seconds"]) * (0.001 if part.get("unit") == "ms" else 1)
+            return seconds + 60 * int(part.get("minutes") or 0)
+    return None

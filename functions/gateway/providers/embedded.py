@@ -1,0 +1,154 @@
+"""Our own model, in its own Lambda: functions/embedded_model/.
+
+Event `{"texts": [str, ...], "truncate": bool}`; answer `{"vectors": base64 of float32, shape (n, dimensions),
+"tokens": [int, ...]}` or `{"error": {"code", ...}}`.
+"""
+
+import asyncio
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import msgspec
+
+from gateway.core.embedding import EmbeddingResult, Vector
+from gateway.core.errors import (
+    GatewayError,
+    InputTooLong,
+    InternalError,
+    InvalidRequest,
+    ProviderMisbehaved,
+    ProviderTimeout,
+    ProviderUnavailable,
+    RequestTooLarge,
+    UnsupportedParameter,
+)
+from gateway.core.ports import ProviderCall
+from gateway.core.vectors import FLOAT32, is_finite
+
+MAX_PAYLOAD = 6_291_556
+"""Bytes of an event: Lambda's limit for synchronous calls."""
+
+
+class Invoke(Protocol):
+    """Calls a Lambda function and waits for its answer."""
+
+    async def __call__(self, function_name: str, payload: bytes, *, timeout: float) -> bytes:  # noqa: ASYNC109
+        """The function's answer; raises the two exceptions `EmbeddedProvider` is told of."""
+
+
+class _Event(msgspec.Struct):
+    texts: tuple[str, ...]
+    truncate: bool
+
+
+class _Error(msgspec.Struct):
+    code: str
+    message: str = ""
+    index: int | None = None
+    tokens: int | None = None
+    limit: int | None = None
+
+
+class _Answer(msgspec.Struct):
+    vectors: bytes = b""
+    tokens: tuple[int, ...] = ()
+    error: _Error | None = None
+
+
+_ANSWER = msgspec.json.Decoder(_Answer)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbeddedProvider:
+    """Asks the model's function. `timed_out` and `failed` are what `invoke` raises: no answer in time, or none."""
+
+    function_name: str
+    invoke: Invoke
+    timed_out: type[Exception] = TimeoutError
+    failed: type[Exception] = OSError
+    time_left: Callable[[], float] = lambda: math.inf
+
+    async def embed(self, call: ProviderCall) -> EmbeddingResult:
+        """One invocation; raises `InputTooLong` with the position among the call's inputs."""
+        payload = build_event(call)
+        seconds = min(call.route.provider.timeout, self.time_left())
+        try:
+            async with asyncio.timeout(seconds):
+                answer = await self.invoke(self.function_name, payload, timeout=seconds)
+        except (self.timed_out, TimeoutError) as error:
+            raise ProviderTimeout("The model did not answer in time.") from error
+        except self.failed as error:
+            raise ProviderUnavailable("The model's function failed.") from error
+        return read_answer(call, answer)
+
+
+def build_event(call: ProviderCall) -> bytes:
+    """The event; raises `InvalidRequest` for what the model cannot be asked."""
+    _refuse_what_is_unknown(call)
+    texts = tuple(item for item in call.inputs if isinstance(item, str))
+    if len(texts) != len(call.inputs):
+        raise InvalidRequest("This model takes text, not token ids.", param="input")
+    try:
+        event = msgspec.json.encode(_Event(texts=texts, truncate=call.truncate))
+    except UnicodeEncodeError as error:  # half of a surrogate pair
+        raise InvalidRequest("The input holds a character that is not valid Unicode.", param="input") from error
+    if len(event) > MAX_PAYLOAD:
+        raise RequestTooLarge(
+            f"The inputs take {len(event)} bytes together; at most {MAX_PAYLOAD} fit. Send fewer at a time.",
+            param="input",
+        )
+    return event
+
+
+def _refuse_what_is_unknown(call: ProviderCall) -> None:
+    unknown = {"dimensions": call.dimensions, "purpose": call.purpose, "title": call.title, **call.extra}
+    for name, value in unknown.items():
+        if value is not None:
+            raise UnsupportedParameter(f"This model does not know the parameter {name!r}.", param=name, value=value)
+
+
+def read_answer(call: ProviderCall, answer: bytes) -> EmbeddingResult:
+    """Vectors as slices of one buffer, and tokens per input; raises the function's error as ours."""
+    try:
+        told = _ANSWER.decode(answer)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise ProviderMisbehaved("The model's answer cannot be read.") from error
+    if told.error:
+        raise _cause(told.error)
+    return EmbeddingResult(
+        vectors=_cut(told.vectors, len(call.inputs), call.native_dimensions),
+        tokens=sum(told.tokens),
+        token_counts=_checked(told.tokens, len(call.inputs)),
+    )
+
+
+def _cut(vectors: bytes, count: int, dimensions: int) -> tuple[Vector, ...]:
+    size = dimensions * FLOAT32
+    if len(vectors) != count * size:
+        raise ProviderMisbehaved(f"The model answered {len(vectors)} bytes to {count} inputs of {size} each.")
+    if not is_finite(vectors):
+        raise ProviderMisbehaved("The model answered a vector that is not finite.")
+    whole = memoryview(vectors)
+    return tuple(whole[start : start + size] for start in range(0, len(whole), size))
+
+
+def _checked(tokens: tuple[int, ...], count: int) -> tuple[int, ...]:
+    if len(tokens) != count:
+        raise ProviderMisbehaved(f"The model counted the tokens of {len(tokens)} inputs instead of {count}.")
+    return tokens
+
+
+def _cause(error: _Error) -> GatewayError:
+    if error.code == "input_too_long":
+        return InputTooLong(
+            f"This model's maximum context length is {error.limit} tokens, however input {error.index} has "
+            f"{error.tokens} tokens. Please shorten it.",
+            index=error.index,
+            tokens=error.tokens,
+            limit=error.limit,
+        )
+    if error.code == "invalid_event":
+        return InternalError("The gateway asked its own model in a way it does not understand.")
+    return ProviderMisbehaved(f"The model answered with an error that is not known: {error.code[:100]}.")
