@@ -1,0 +1,106 @@
+"""Stores in memory: small real implementations of the ports, trusted because the contract tests run on them too."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from gateway.core.caller import KeyRecords, Limits, Workspace
+from gateway.core.catalogue import Catalogue, Model
+from gateway.core.errors import KeysUnavailable, ProviderUnavailable
+from gateway.core.ports import CachedVector
+from gateway.stores.allowances import CountedAllowances, Counts, LimitReached
+
+
+@dataclass
+class MemoryApiKeys:
+    """Keys by workspace; `down` makes the store fail."""
+
+    workspaces: dict[str, KeyRecords] = field(default_factory=dict)
+    down: bool = False
+
+    async def records(self, workspace: str, key_id: str) -> KeyRecords:
+        if self.down:
+            raise KeysUnavailable("API keys cannot be checked at the moment.")
+        return self.workspaces.get(workspace, {})
+
+
+@dataclass
+class MemoryProviderKeys:
+    """Vendors' keys by name."""
+
+    keys: dict[str, str] = field(default_factory=dict)
+
+    async def key(self, name: str) -> str:
+        if name not in self.keys:
+            raise ProviderUnavailable(f"There is no key {name!r}.")
+        return self.keys[name]
+
+
+class MemoryCatalogue:
+    """The models and workspaces it is made of."""
+
+    def __init__(self, models: Iterable[Model] = (), workspaces: Iterable[Workspace] = ()) -> None:
+        self.models = list(models)
+        self.workspaces = {workspace.name: workspace for workspace in workspaces}
+
+    async def catalogue(self) -> Catalogue:
+        return Catalogue(self.models)
+
+    async def workspace(self, name: str) -> Workspace:
+        return self.workspaces.get(name, Workspace(name=name))
+
+
+@dataclass
+class MemoryCounters:
+    """The counters behind allowances, by workspace and window."""
+
+    windows: dict[tuple[str, int], Counts] = field(default_factory=dict)
+
+    async def take(self, workspace: str, window: int, *, tokens: int, limits: Limits) -> Counts:
+        before = self.windows.get((workspace, window), Counts())
+        after = before.plus(1, tokens)
+        if after.requests > limits.requests or after.tokens > limits.tokens:
+            raise LimitReached(before)
+        self.windows[workspace, window] = after
+        return after
+
+    async def correct(self, workspace: str, window: int, *, tokens: int) -> None:
+        before = self.windows.get((workspace, window), Counts())
+        self.windows[workspace, window] = before.plus(0, tokens)
+
+
+def memory_allowances(clock: Callable[[], float]) -> CountedAllowances:
+    """Allowances that this process alone counts."""
+    return CountedAllowances(MemoryCounters(), clock=clock, on_fallback=lambda _: None)
+
+
+@dataclass
+class MemoryVectorCache:
+    """Vectors until they expire; `clock` is Unix time."""
+
+    clock: Callable[[], float]
+    vectors: dict[bytes, tuple[CachedVector, float]] = field(default_factory=dict)
+
+    async def get(self, keys: Sequence[bytes]) -> Mapping[bytes, CachedVector]:
+        kept = ((key, self.vectors[key]) for key in keys if key in self.vectors)
+        return {key: vector for key, (vector, expires_at) in kept if expires_at > self.clock()}
+
+    async def put(self, vectors: Mapping[bytes, CachedVector], ttl: int) -> None:
+        if ttl > 0:
+            expires_at = self.clock() + ttl
+            self.vectors |= {key: (_copied(vector), expires_at) for key, vector in vectors.items()}
+
+
+@dataclass
+class MemoryAnswers:
+    """Answers by the address at which they would be fetched: content type and body."""
+
+    kept: dict[str, tuple[str, bytes]] = field(default_factory=dict)
+
+    async def keep(self, body: bytes, content_type: str) -> str:
+        address = f"https://answers.example/{len(self.kept)}"
+        self.kept[address] = (content_type, body)
+        return address
+
+
+def _copied(vector: CachedVector) -> CachedVector:
+    return CachedVector(vector=bytes(vector.vector), tokens=vector.tokens)
