@@ -1,45 +1,95 @@
 """The FastAPI app: dialects on operations. Whatever falls outside a route is answered in the likeliest dialect."""
 
+from collections.abc import Sequence
+
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 
 from gateway.core.errors import GatewayError, MethodNotAllowed, ResourceNotFound
-from gateway.dialects import openai
+from gateway.dialects import azure_openai, ctyun, openai
 from gateway.dialects._exchange import Answer, Dialect, Exchange
 from gateway.dialects._router import serve
 from gateway.operations.gateway import Gateway
 
 NOT_FOUND, METHOD_NOT_ALLOWED = 404, 405
 
+# Azure's `/openai/deployments/{deployment}/…` must be tried before OpenAI's `/openai/{region}/…`.
+ROUTERS = (azure_openai.router, ctyun.router, openai.router)
 
-def create_app(gateway: Gateway) -> FastAPI:
-    """The whole HTTP interface on these operations."""
+DIALECT_BY_PREFIX: tuple[tuple[str, Dialect], ...] = (
+    ("/ctyun/", ctyun.DIALECT),
+    ("/openai/eu/", openai.DIALECT),
+    ("/openai/us/", openai.DIALECT),
+    ("/openai/", azure_openai.DIALECT),
+)
+
+EXPOSED_HEADERS = (
+    "retry-after",
+    "retry-after-ms",
+    "x-gateway-cache-hits",
+    "x-gateway-cache-misses",
+    "x-gateway-route",
+    "x-gateway-tokens-billed",
+    "x-ms-error-code",
+    "x-ratelimit-limit-requests",
+    "x-ratelimit-limit-tokens",
+    "x-ratelimit-remaining-requests",
+    "x-ratelimit-remaining-tokens",
+    "x-ratelimit-reset-requests",
+    "x-ratelimit-reset-tokens",
+    "x-request-id",
+)
+"""What a page of a permitted origin may read."""
+
+
+def create_app(gateway: Gateway, *, cors_origins: Sequence[str] = ()) -> FastAPI:
+    """The whole HTTP interface on these operations, open to web pages of these origins."""
     app = FastAPI(title="Embeddings gateway", openapi_url=None, redirect_slashes=False)
     app.state.gateway = gateway
-    app.router.routes.extend(openai.router.routes)
+    for router in ROUTERS:
+        app.router.routes.extend(router.routes)
     app.add_exception_handler(NOT_FOUND, _outside)
     app.add_exception_handler(METHOD_NOT_ALLOWED, _outside)
+    if cors_origins:
+        _admit_pages(app, cors_origins)
     return app
+
+
+def _admit_pages(app: FastAPI, origins: Sequence[str]) -> None:
+    from starlette.middleware.cors import CORSMiddleware  # noqa: PLC0415  (few stages have pages for callers)
+
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=origins,
+        allow_methods=["GET", "POST", "PATCH", "DELETE"],
+        allow_headers=["*"],
+        expose_headers=EXPOSED_HEADERS,
+        max_age=3600,
+    )
 
 
 async def _outside(request: Request, exception: Exception) -> Response:
     """An unknown path or a wrong method."""
+    dialect = _dialect_of(request)
 
     async def refuse(_: Exchange) -> Answer:
-        raise _cause(request, exception)
+        raise _cause(request, exception, dialect)
 
-    return await serve(request, _dialect_of(request), refuse)
+    return await serve(request, dialect, refuse)
 
 
-def _cause(request: Request, exception: Exception) -> GatewayError:
+def _cause(request: Request, exception: Exception, dialect: Dialect) -> GatewayError:
     if isinstance(exception, HTTPException) and exception.status_code == METHOD_NOT_ALLOWED:
-        allowed = (exception.headers or {}).get("allow", "").split(", ")
+        allowed = (exception.headers or {}).get("Allow", "").split(", ")
         return MethodNotAllowed(f"{request.method} is not allowed here; {' and '.join(allowed)} is.", allowed=allowed)
     return ResourceNotFound(
-        f"There is nothing at {request.method} {request.url.path}. "
-        "Embeddings are at POST /v1/embeddings, models at GET /v1/models."
+        f"There is nothing at {request.method} {request.url.path}. There is: {', '.join(dialect.paths)}."
     )
 
 
-def _dialect_of(_: Request) -> Dialect:
+def _dialect_of(request: Request) -> Dialect:
+    """The dialect that the path suggests, or else the credential."""
+    for prefix, dialect in DIALECT_BY_PREFIX:
+        if request.url.path.startswith(prefix):
+            return dialect
     return openai.DIALECT

@@ -75,7 +75,11 @@ class InputTooLong(InvalidRequest):
 
 
 class RequestTooLarge(InvalidRequest):
-    """Too many inputs, or too many tokens together."""
+    """Too many inputs, or (`by_tokens`) too many tokens together."""
+
+    def __init__(self, message: str, *, param: str | None = None, by_tokens: bool = False) -> None:
+        super().__init__(message, param=param)
+        self.by_tokens = by_tokens
 
 
 class BodyTooLarge(InvalidRequest):

@@ -190,7 +190,9 @@ def _check_total(inputs: Sequence[Input], estimates: Sequence[int], model: Model
     least = sum(map(_least_tokens, inputs))
     if least > model.max_request_tokens:
         raise RequestTooLarge(
-            f"Requested at least {least} tokens, max {model.max_request_tokens} tokens per request.", param="input"
+            f"Requested at least {least} tokens, max {model.max_request_tokens} tokens per request.",
+            param="input",
+            by_tokens=True,
         )
 
 

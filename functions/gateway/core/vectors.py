@@ -52,6 +52,6 @@ def shorten(vector: Vector, dimensions: int) -> Vector:
 
 def normalise(vector: Vector) -> Vector:
     """The vector scaled to length one; a zero vector stays as it is."""
-    array = as_array(vector)
-    length = math.sqrt(float(array.astype("f8") @ array.astype("f8")))
+    array = as_array(vector).astype("f8")  # in single precision the length of a tiny vector would be rounded
+    length = math.sqrt(float(array @ array))
     return vector if length == 0 else (array / length).astype("<f4").tobytes()

@@ -34,12 +34,13 @@ class Dialect:
     """How one kind of client is spoken to when something goes wrong, and what it can cope with.
 
     `follows_redirects`: whether its clients fetch a large answer from another address without carrying
-    their key there (see wire.md A.13).
+    their key there. `paths` are what it tells who asked for something that does not exist.
     """
 
     name: str
     render_error: Callable[[GatewayError], Answer]
     follows_redirects: bool = False
+    paths: tuple[str, ...] = ()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -122,6 +123,14 @@ def _problem(detail: Any) -> tuple[str, str]:  # a pydantic ErrorDetails, which 
         case "model_type":
             return path, "The body must be a JSON object." if not path else f"'{path}' must be an object."
     return path, f"Invalid '{path}': {detail['msg'][:1].lower()}{detail['msg'][1:]}."
+
+
+def renamed(param: str | None, names: Mapping[str, str]) -> str | None:
+    """A parameter as the dialect's clients call it: `names` tells the first part of its path."""
+    if param is None:
+        return None
+    head = param.split("[")[0].split(".")[0]
+    return names.get(head, head) + param[len(head) :]
 
 
 def path_text(location: tuple[int | str, ...]) -> str:

@@ -109,7 +109,7 @@ async def _respond(exchange: Exchange, answer: Answer) -> Response:
 
 async def _respond_elsewhere(exchange: Exchange, answer: Answer) -> Response:
     """Lambda cannot carry this answer: the client fetches it from the bucket, or is told what would fit."""
-    if not exchange.dialect.follows_redirects:
+    if not _may_redirect(exchange):
         fits = max(1, exchange.record.inputs * MAX_ANSWER // len(answer.body))
         error = BodyTooLarge(
             f"The answer would have {len(answer.body)} bytes, more than can be sent at once: "
@@ -119,6 +119,18 @@ async def _respond_elsewhere(exchange: Exchange, answer: Answer) -> Response:
         return await _respond(exchange, _rendered(exchange, error))
     url = await exchange.gateway.answers.keep(answer.body, "application/json")
     return Response(b"", status_code=303, headers={**_facts(exchange.record), "location": url})
+
+
+def _may_redirect(exchange: Exchange) -> bool:
+    """Whether the client will fetch the answer elsewhere without carrying its key there.
+
+    `Authorization` is dropped by every client that goes to another host; the other headers are not, save by
+    openai-python's class for Azure.
+    """
+    headers = exchange.request.headers
+    carries_key = "x-goog-api-key" in headers or "api-key" in headers
+    drops_key = headers.get("user-agent", "").removeprefix("Async").startswith("AzureOpenAI/Python")
+    return exchange.dialect.follows_redirects and (drops_key or not carries_key)
 
 
 def _payload_size(body: bytes, headers: dict[str, str]) -> int:

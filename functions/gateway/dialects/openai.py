@@ -3,76 +3,16 @@
 https://platform.openai.com/docs/api-reference/embeddings
 """
 
-from typing import Any, Literal
-
 import orjson
-from pydantic import BaseModel, ConfigDict, Field
 
 from gateway.core import errors
-from gateway.core.allowance import retry_after
-from gateway.core.catalogue import Model
-from gateway.core.embedding import CacheUse, Embedded, EmbeddingRequest
-from gateway.core.errors import GatewayError, InvalidRequest, WrongRegion
-from gateway.core.vectors import to_base64, to_json
+from gateway.core.errors import GatewayError, WrongRegion
+from gateway.dialects import _openai_shape as shape
+from gateway.dialects import ctyun
 from gateway.dialects._exchange import Answer, Dialect, Exchange
-from gateway.dialects._inputs import read_inputs
 from gateway.dialects._router import DialectRouter
 
-Encoding = Literal["float", "base64"]
-
-
-class EmbeddingsBody(BaseModel):
-    """`POST /v1/embeddings`. `null` means absent, as several clients send it."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, defer_build=True)
-
-    model: str = Field(min_length=1)
-    input: Any  # read by `read_inputs`, whose messages name the element that is wrong
-    encoding_format: Encoding | None = None
-    dimensions: int | None = Field(None, ge=1)
-    user: str | None = None
-
-
-def to_core(body: EmbeddingsBody, cache: CacheUse) -> EmbeddingRequest:
-    """The request in our own words; raises `InvalidRequest`."""
-    return EmbeddingRequest(
-        model=body.model,
-        inputs=read_inputs(body.input),
-        dimensions=body.dimensions,
-        user=body.user,
-        cache=cache,
-    )
-
-
-def from_core(embedded: Embedded, encoding: Encoding) -> Answer:
-    """The answer's JSON, written by hand: vectors are already text or nearly so."""
-    items = b",".join(
-        b'{"object":"embedding","index":%d,"embedding":%b}' % (index, render_vector(vector, encoding))
-        for index, vector in enumerate(embedded.vectors)
-    )
-    body = b'{"object":"list","data":[%b],"model":%b,"usage":%b}' % (
-        items,
-        orjson.dumps(embedded.model),
-        orjson.dumps(usage_of(embedded)),
-    )
-    return Answer(body=body, compressible=encoding == "float")
-
-
-def render_vector(vector: bytes | memoryview, encoding: Encoding) -> bytes:
-    """A JSON value: numbers, or a string of base64."""
-    return to_json(vector) if encoding == "float" else b'"%b"' % to_base64(vector)
-
-
-def usage_of(embedded: Embedded) -> dict[str, Any]:
-    """Tokens of all inputs; where the cache spared some, how many, as OpenAI tells it elsewhere."""
-    usage: dict[str, Any] = {"prompt_tokens": embedded.usage.tokens, "total_tokens": embedded.usage.tokens}
-    if embedded.usage.cached:
-        usage["prompt_tokens_details"] = {"cached_tokens": embedded.usage.cached}
-    return usage
-
-
-WIRE_ERRORS: dict[type[GatewayError], tuple[int, str, str | None]] = {
-    # cause: HTTP status, `type`, `code`
+WIRE_ERRORS: shape.WireErrors = {
     errors.InvalidRequest: (400, "invalid_request_error", "invalid_value"),
     errors.UnsupportedParameter: (400, "invalid_request_error", "unsupported_value"),
     errors.InputTooLong: (400, "invalid_request_error", "context_length_exceeded"),
@@ -97,39 +37,16 @@ WIRE_ERRORS: dict[type[GatewayError], tuple[int, str, str | None]] = {
 
 
 def render_error(error: GatewayError) -> Answer:
-    """OpenAI's error object; headers tell when to try again."""
-    status, kind, code = WIRE_ERRORS[type(error)]
-    body = {"error": {"message": error.message, "type": kind, "param": error.param, "code": _code(error) or code}}
-    return Answer(body=orjson.dumps(body), status=status, headers=retry_headers(error))
+    """OpenAI's error object."""
+    return shape.error_answer(error, *shape.told(error, WIRE_ERRORS), param=error.param)
 
 
-def _code(error: GatewayError) -> str | None:
-    """A more telling code than the cause's own, where there is one."""
-    match error:
-        case InvalidRequest(unknown=True):
-            return "unknown_parameter"
-        case errors.AllowanceExhausted(limited_by="tokens"):
-            return "rate_limit_exceeded"
-        case errors.ProviderRefused(code=str(code)):
-            return code
-    return None
-
-
-def retry_headers(error: GatewayError) -> dict[str, str]:
-    """When to try again, for the causes that waiting mends: whole seconds, and milliseconds for who reads them."""
-    match error:
-        case errors.AllowanceExhausted(retry_after=seconds):
-            return {"retry-after": str(retry_after(seconds)), "retry-after-ms": str(max(1, round(seconds * 1000)))}
-        case errors.ProviderThrottled(retry_after=None):
-            return {"retry-after": "1"}
-        case errors.ProviderThrottled(retry_after=float() | int() as seconds):
-            return {"retry-after": str(retry_after(seconds))}
-        case errors.MethodNotAllowed(allowed=allowed):
-            return {"allow": ", ".join(allowed)}
-    return {}
-
-
-DIALECT = Dialect(name="openai", render_error=render_error, follows_redirects=True)
+DIALECT = Dialect(
+    name="openai",
+    render_error=render_error,
+    follows_redirects=True,
+    paths=("POST /v1/embeddings", "GET /v1/models"),
+)
 
 router = DialectRouter(DIALECT)
 
@@ -141,43 +58,37 @@ router = DialectRouter(DIALECT)
     "/api/public/openai/{region}/v1/embeddings",
 )
 async def embeddings(exchange: Exchange) -> Answer:
-    """One vector per input, in input order."""
+    """One vector per input, in input order; also for the keys of Ctyun's customers, who share this path."""
     caller = await exchange.authenticate()
+    if caller.dialect == ctyun.DIALECT.name:
+        return await ctyun.embed(exchange, caller)
     check_region(exchange)
-    body = await exchange.read(EmbeddingsBody)
-    embedded = await exchange.gateway.embed(to_core(body, exchange.cache_use()), caller, exchange.record)
-    return from_core(embedded, body.encoding_format or "float")
+    body = await exchange.read(shape.EmbeddingsBody)
+    request = shape.to_core(body, exchange.cache_use(), model=body.model)
+    embedded = await exchange.gateway.embed(request, caller, exchange.record)
+    return shape.from_core(embedded, body.encoding_format or "float")
 
 
-@router.route("GET", "/v1/models")
+@router.route("GET", "/v1/models", "/openai/{region}/v1/models", "/api/public/openai/{region}/v1/models")
 async def list_models(exchange: Exchange) -> Answer:
     """Every model this key may use here."""
-    models = await exchange.gateway.models.every(await exchange.authenticate())
-    return Answer(body=orjson.dumps({"object": "list", "data": [model_object(model) for model in models]}))
+    caller = await exchange.authenticate()
+    check_region(exchange)
+    return shape.model_list(await exchange.gateway.models.every(caller), shape.model_object)
 
 
-@router.route("GET", "/v1/models/{name:path}")
+@router.route(
+    "GET",
+    "/v1/models/{name:path}",
+    "/openai/{region}/v1/models/{name:path}",
+    "/api/public/openai/{region}/v1/models/{name:path}",
+)
 async def retrieve_model(exchange: Exchange) -> Answer:
     """One model, by its name or alias."""
     caller = await exchange.authenticate()
+    check_region(exchange)
     model = await exchange.gateway.models.one(exchange.request.path_params["name"], caller)
-    return Answer(body=orjson.dumps(model_object(model)))
-
-
-def model_object(model: Model) -> dict[str, Any]:
-    """OpenAI's model object; what else is known of an embeddings model stands beside its own fields."""
-    return {
-        "id": model.name,
-        "object": "model",
-        "created": model.created,
-        "owned_by": model.owner,
-        "dimensions": model.dimensions,
-        "shortenable": model.shortenable,
-        "max_input_tokens": model.max_tokens,
-        "max_inputs": model.max_inputs,
-        "price_per_million_tokens": model.price,
-        "aliases": list(model.aliases),
-    }
+    return Answer(body=orjson.dumps(shape.model_object(model)))
 
 
 def check_region(exchange: Exchange) -> None:

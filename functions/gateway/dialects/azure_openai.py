@@ -1,0 +1,123 @@
+"""Azure OpenAI's embeddings: OpenAI's body at Azure's paths, where the deployment in the path is the model.
+
+https://learn.microsoft.com/azure/ai-services/openai/reference (deployment paths), and its `v1` surface without them.
+`api-version` may be any date, or missing.
+"""
+
+from typing import Any, Literal
+
+import orjson
+
+from gateway.core import errors
+from gateway.core.catalogue import Model
+from gateway.core.embedding import Purpose
+from gateway.core.errors import GatewayError, InvalidRequest
+from gateway.dialects import _openai_shape as shape
+from gateway.dialects._exchange import Answer, Dialect, Exchange, renamed
+from gateway.dialects._router import DialectRouter
+
+PURPOSES: dict[str, Purpose | None] = {"text": None, "query": Purpose.QUERY, "document": Purpose.DOCUMENT}
+"""By `input_type`."""
+
+WIRE_NAMES = {"purpose": "input_type"}
+"""What the core calls a parameter → what this dialect's clients call it."""
+
+
+class EmbeddingsBody(shape.EmbeddingsFields):
+    """OpenAI's body. Where the path names a deployment, that is the model, and `model` counts for nothing."""
+
+    model: str | None = None
+    input_type: Literal["text", "query", "document"] | None = None
+
+
+WIRE_ERRORS: shape.WireErrors = {
+    errors.InvalidRequest: (400, "invalid_request_error", "invalid_value"),
+    errors.UnsupportedParameter: (400, "invalid_request_error", "unsupported_value"),
+    errors.InputTooLong: (400, "invalid_request_error", "context_length_exceeded"),
+    errors.RequestTooLarge: (400, "invalid_request_error", "request_too_large"),
+    errors.BodyTooLarge: (413, "invalid_request_error", "413"),
+    errors.WrongContentType: (415, "invalid_request_error", "415"),
+    errors.Unauthenticated: (401, "invalid_request_error", "401"),
+    errors.NotPermitted: (403, "invalid_request_error", "403"),
+    errors.WrongRegion: (403, "invalid_request_error", "403"),
+    errors.ModelNotFound: (404, "invalid_request_error", "DeploymentNotFound"),
+    errors.ResourceNotFound: (404, "invalid_request_error", "404"),
+    errors.MethodNotAllowed: (405, "invalid_request_error", "405"),
+    errors.AllowanceExhausted: (429, "rate_limit_error", "429"),
+    errors.ProviderRefused: (400, "invalid_request_error", "BadRequest"),
+    errors.ProviderThrottled: (429, "rate_limit_error", "429"),
+    errors.ProviderUnavailable: (503, "server_error", "503"),
+    errors.ProviderTimeout: (504, "server_error", "504"),
+    errors.ProviderMisbehaved: (502, "server_error", "502"),
+    errors.KeysUnavailable: (503, "server_error", "503"),
+    errors.InternalError: (500, "server_error", "InternalServerError"),
+}
+
+
+def render_error(error: GatewayError) -> Answer:
+    """OpenAI's error object; its code stands in Azure's header too."""
+    status, kind, code = shape.told(error, WIRE_ERRORS)
+    answer = shape.error_answer(error, status, kind, code, param=renamed(error.param, WIRE_NAMES))
+    return Answer(body=answer.body, status=status, headers={**answer.headers, "x-ms-error-code": code})
+
+
+DIALECT = Dialect(
+    name="azure-openai",
+    render_error=render_error,
+    follows_redirects=True,
+    paths=(
+        "POST /openai/deployments/{deployment}/embeddings",
+        "POST /openai/v1/embeddings",
+        "GET /openai/models",
+    ),
+)
+
+router = DialectRouter(DIALECT, "/openai")
+
+
+@router.route("POST", "/deployments/{deployment:path}/embeddings", "/v1/embeddings", "/embeddings")
+async def embeddings(exchange: Exchange) -> Answer:
+    """One vector per input, in input order."""
+    caller = await exchange.authenticate()
+    body = await exchange.read(EmbeddingsBody)
+    request = shape.to_core(
+        body,
+        exchange.cache_use(),
+        model=_model(exchange.request.path_params.get("deployment"), body),
+        purpose=PURPOSES[body.input_type or "text"],
+    )
+    embedded = await exchange.gateway.embed(request, caller, exchange.record)
+    return shape.from_core(embedded, body.encoding_format or "float")
+
+
+def _model(deployment: str | None, body: EmbeddingsBody) -> str:
+    name = deployment or body.model
+    if not name:
+        raise InvalidRequest("Missing required parameter: 'model'.", param="model")
+    return name
+
+
+@router.route("GET", "/models", "/v1/models")
+async def list_models(exchange: Exchange) -> Answer:
+    """Every model this key may use here."""
+    models = await exchange.gateway.models.every(await exchange.authenticate())
+    return shape.model_list(models, model_object)
+
+
+@router.route("GET", "/models/{name:path}", "/v1/models/{name:path}")
+async def retrieve_model(exchange: Exchange) -> Answer:
+    """One model, by its name or alias."""
+    caller = await exchange.authenticate()
+    model = await exchange.gateway.models.one(exchange.request.path_params["name"], caller)
+    return Answer(body=orjson.dumps(model_object(model)))
+
+
+def model_object(model: Model) -> dict[str, Any]:
+    """OpenAI's model object with what Azure's clients look for beside it."""
+    return {
+        **shape.model_object(model),
+        "created_at": model.created,
+        "status": "succeeded",
+        "lifecycle_status": "generally-available",
+        "capabilities": {"embeddings": True, "inference": True, "completion": False, "chat_completion": False},
+    }

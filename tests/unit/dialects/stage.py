@@ -1,0 +1,122 @@
+"""The whole app on memory and an echo: what a dialect's tests drive."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+from fastapi import FastAPI
+
+from gateway.app import create_app
+from gateway.core import api_key
+from gateway.core.allowance import Reservation
+from gateway.core.api_key import ApiKey
+from gateway.core.caller import KeyRecord, KeyRecords, Limits, Workspace
+from gateway.core.catalogue import Catalogue, Model
+from gateway.core.errors import GatewayError
+from gateway.core.ports import CachedVector
+from gateway.operations.authenticate import Authenticate
+from gateway.operations.embed import Embed
+from gateway.operations.gateway import Gateway
+from gateway.operations.models import Models
+from tests.fakes.echo_provider import EchoProvider
+from tests.fakes.models import make_model
+
+KEY = ApiKey(workspace="acme", key_id="k" * 8, secret="s" * 32).text
+STRANGERS_KEY = ApiKey(workspace="acme", key_id="k" * 8, secret="x" * 32).text
+
+
+@dataclass
+class Stage:
+    """A stage in `eu` with one workspace, `acme`, whose key is `KEY`. Whatever a test wants otherwise is a field."""
+
+    models: Sequence[Model] = field(default_factory=lambda: [make_model()])
+    provider: EchoProvider = field(default_factory=EchoProvider)
+    key_record: Mapping[str, Any] = field(default_factory=dict)
+    dialect: str | None = None
+    other_stages: dict[str, str] = field(default_factory=dict)
+    cors_origins: Sequence[str] = ()
+    fails: Callable[[], None] = lambda: None
+    """Called where keys are looked up: the one place every request passes."""
+    throttles: GatewayError | None = None
+    kept: dict[bytes, CachedVector] = field(default_factory=dict)
+    answers: list[bytes] = field(default_factory=list)
+
+    async def records(self, workspace: str, key_id: str) -> KeyRecords:
+        self.fails()
+        if workspace != "acme":
+            return {}
+        record: dict[str, Any] = {"key_id": "k" * 8, "sha256": api_key.digest("s" * 32), "created": 0}
+        return {"k" * 8: KeyRecord(**{**record, **self.key_record})}
+
+    async def catalogue(self) -> Catalogue:
+        return Catalogue(self.models)
+
+    async def workspace(self, name: str) -> Workspace:
+        return Workspace(name=name, dialect=self.dialect)
+
+    async def reserve(self, workspace: str, limits: Limits, tokens: int) -> Reservation:
+        if self.throttles:
+            raise self.throttles
+        return standing(workspace, limits, tokens)
+
+    async def settle(self, reservation: Reservation, tokens: int) -> None:
+        pass
+
+    async def get(self, keys: Sequence[bytes]) -> Mapping[bytes, CachedVector]:
+        return {key: self.kept[key] for key in keys if key in self.kept}
+
+    async def put(self, vectors: Mapping[bytes, CachedVector], ttl: int) -> None:
+        self.kept |= vectors
+
+    async def keep(self, body: bytes, content_type: str) -> str:
+        self.answers.append(body)
+        return "https://files.invalid/answer"
+
+    @property
+    def gateway(self) -> Gateway:
+        return Gateway(
+            region="eu",
+            authenticate=Authenticate(keys=self, catalogue=self, now=lambda: 1_000.0),
+            embed=Embed(
+                region="eu",
+                catalogue=self,
+                allowances=self,
+                cache=self,
+                provider=lambda _: self.provider,
+                clock=lambda: 0.0,
+            ),
+            models=Models(region="eu", catalogue=self),
+            answers=self,
+            other_stages=self.other_stages,
+        )
+
+    @property
+    def app(self) -> FastAPI:
+        return create_app(self.gateway, cors_origins=self.cors_origins)
+
+    async def send(self, method: str, path: str, **request: Any) -> httpx.Response:
+        """Any: what `httpx` takes. Without `headers` the request carries `KEY` as a Bearer token."""
+        request.setdefault("headers", {"authorization": f"Bearer {KEY}"})
+        transport = httpx.ASGITransport(self.app)
+        async with httpx.AsyncClient(transport=transport, base_url="https://gateway.test") as client:
+            return await client.request(method, path, **request)
+
+    async def post(self, path: str, **body: Any) -> httpx.Response:
+        return await self.send("POST", path, json=body)
+
+    async def get_json(self, path: str) -> Any:
+        return (await self.send("GET", path)).json()
+
+
+def standing(workspace: str, limits: Limits, tokens: int = 0) -> Reservation:
+    """What is left of an allowance that nobody else uses."""
+    return Reservation(
+        workspace=workspace,
+        window=0,
+        tokens=tokens,
+        limits=limits,
+        remaining_requests=limits.requests - 1,
+        remaining_tokens=limits.tokens - tokens,
+        resets_in=6.5,
+    )

@@ -1,0 +1,70 @@
+"""Ctyun's dialect, as its clients see it."""
+
+import pytest
+
+from gateway.core import errors
+from tests.fakes.echo_provider import EchoProvider
+from tests.unit.dialects.stage import KEY, Stage
+
+
+@pytest.mark.parametrize("encoding", ["float", "base64"])
+async def test_each_vector_stands_under_both_names(encoding: str) -> None:
+    response = await Stage().post("/ctyun/v1/embeddings", model="echo", input=["a", "b"], encoding_format=encoding)
+
+    assert response.status_code == 200
+    assert response.json()["object"] == "list"
+    for index, item in enumerate(response.json()["data"]):
+        assert item["index"] == index
+        assert item["embedding"] == item["embeddings"]
+
+
+@pytest.mark.parametrize("where", [{"dialect": "ctyun"}, {"key_record": {"dialect": "ctyun"}}])
+async def test_keys_marked_so_speak_it_on_the_shared_path(where: dict[str, str]) -> None:
+    stage = Stage(**where)  # type: ignore[arg-type]
+
+    answer = await stage.post("/v1/embeddings", model="echo", input="a")
+    error = await stage.post("/v1/embeddings", model="nothing", input="a")
+
+    assert "embeddings" in answer.json()["data"][0]
+    assert error.status_code == 404
+    assert error.json()["error"]["code"] == "404001"
+    assert error.json()["error"]["type"] == "MODEL_NOT_FOUND"
+
+
+async def test_other_keys_do_not() -> None:
+    answer = await Stage().post("/v1/embeddings", model="echo", input="a")
+
+    assert "embeddings" not in answer.json()["data"][0]
+
+
+async def test_a_models_failure_is_the_vendors_own_error() -> None:
+    failure = errors.ProviderMisbehaved("Broken.")
+
+    response = await Stage(provider=EchoProvider(fails=lambda _: failure)).post(
+        "/ctyun/v1/embeddings", model="echo", input="a"
+    )
+
+    assert response.status_code == 500
+    assert response.json() == {
+        "error": {"message": "Broken.", "type": "INVOKE_MODEL_ERROR", "param": None, "code": "500001"}
+    }
+
+
+async def test_a_wrong_body_is_refused_with_digits() -> None:
+    response = await Stage().post("/ctyun/v1/embeddings", model="echo", input="a", unknown=1)
+
+    assert response.status_code == 400
+    assert response.json()["error"]["code"] == "400001"
+
+
+async def test_a_missing_key_is_refused_with_digits() -> None:
+    response = await Stage().send("POST", "/ctyun/v1/embeddings", headers={}, json={"model": "echo", "input": "a"})
+
+    assert response.status_code == 401
+    assert response.json()["error"]["code"] == "401001"
+
+
+async def test_models_are_listed() -> None:
+    response = await Stage().send("GET", "/ctyun/v1/models", headers={"authorization": f"Bearer {KEY}"})
+
+    assert [model["id"] for model in response.json()["data"]] == ["echo"]
