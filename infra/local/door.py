@@ -5,6 +5,7 @@ The emulator runs API Gateway and Lambda, but with no limits of size and time, a
 
 import asyncio
 import contextlib
+import io
 import json
 import secrets
 import time
@@ -35,11 +36,11 @@ async def open_door(port: int, emulator: str, api_host: str) -> AsyncIterator[No
     """
     async with _client() as client:
         application = web.Application()
-        application.router.add_route("*", "/{path:.*}", Door(client, emulator, api_host))
-        runner = web.AppRunner(application, access_log=None, handle_signals=False, max_field_size=BODY_LIMIT)
+        application.router.add_route("*", "/{path:.*}", Door(client, emulator, api_host).answer)
+        runner = web.AppRunner(application, access_log=None, shutdown_timeout=1)
         await runner.setup()
         try:
-            await web.TCPSite(runner, LOOPBACK, port, shutdown_timeout=1).start()
+            await web.TCPSite(runner, LOOPBACK, port).start()
             yield
         finally:
             await runner.cleanup()
@@ -88,7 +89,7 @@ class Door:
     emulator: str
     api_host: str
 
-    async def __call__(self, request: web.Request) -> web.Response:
+    async def answer(self, request: web.Request) -> web.Response:
         """Hands the request on, unless AWS would not."""
         body = await _read_body(request)
         headers = _forwarded_headers(request)
@@ -110,7 +111,7 @@ class Door:
         address = URL(f"{self.emulator}{request.raw_path}", encoded=True)
         sent = {**headers, "host": self.api_host}
         async with self.client.request(
-            request.method, address, headers=sent, data=body or None, allow_redirects=False
+            request.method, address, headers=sent, data=io.BytesIO(body) if body else None, allow_redirects=False
         ) as reply:
             return Answer(reply.status, CIMultiDict(reply.headers), await reply.read())
 

@@ -1,0 +1,252 @@
+"""What template.yaml promises to whoever deploys it, operates it, or is woken up by it."""
+
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from gateway.settings import read_settings
+
+ROOT = Path(__file__).resolve().parents[2]
+TEMPLATES = ("template.yaml", "infra/alarms.yaml", "infra/dashboard.yaml")
+
+# Which dimensions AWS, and our own telemetry, publish a metric with; an alarm on any others never hears a thing.
+# https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-metrics.html
+# https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/metrics-dimensions.html
+PUBLISHED = {
+    ("AWS/ApiGateway", "5xx"): ["ApiId"],
+    ("AWS/ApiGateway", "Latency"): ["ApiId"],
+    ("AWS/Lambda", "Errors"): ["FunctionName"],
+    ("AWS/Lambda", "Throttles"): ["FunctionName"],
+    ("AWS/DynamoDB", "ReadThrottleEvents"): ["TableName"],
+    ("AWS/DynamoDB", "WriteThrottleEvents"): ["TableName"],
+    ("EmbeddingsGateway", "CacheFailures"): ["service"],
+    ("EmbeddingsGateway", "AllowanceFallbacks"): ["service"],
+}
+
+
+class Loader(yaml.SafeLoader):
+    """Reads the short forms of CloudFormation's functions as their long ones."""
+
+
+def _read_function(loader: yaml.SafeLoader, name: str, node: yaml.Node) -> dict[str, Any]:
+    long_name = name if name == "Ref" else f"Fn::{name}"
+    if isinstance(node, yaml.ScalarNode):
+        return {long_name: loader.construct_scalar(node)}
+    if isinstance(node, yaml.SequenceNode):
+        return {long_name: loader.construct_sequence(node, deep=True)}
+    raise yaml.constructor.ConstructorError(problem=f"!{name} has neither one argument nor a list of them")
+
+
+Loader.add_multi_constructor("!", _read_function)
+
+
+def read_template(name: str = "template.yaml") -> dict[str, Any]:
+    document: dict[str, Any] = yaml.load((ROOT / name).read_text(encoding="utf-8"), Loader)
+    return document
+
+
+def resources_of(kind: str, name: str = "template.yaml") -> dict[str, dict[str, Any]]:
+    return {key: found for key, found in read_template(name)["Resources"].items() if found["Type"] == kind}
+
+
+def statements(role: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    for policy in role["Properties"]["Policies"]:
+        found = policy["PolicyDocument"]["Statement"]
+        yield from found if isinstance(found, list) else [found]
+
+
+def as_list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def is_sentence(text: str) -> bool:
+    return text[0].isupper() and text.endswith(".") and " " in text
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_every_parameter_is_told_in_a_sentence(template: str) -> None:
+    parameters = read_template(template)["Parameters"]
+
+    assert [name for name, parameter in parameters.items() if not is_sentence(parameter["Description"])] == []
+
+
+def test_every_parameter_of_the_stage_has_a_default() -> None:
+    parameters = read_template()["Parameters"]
+
+    assert [name for name, parameter in parameters.items() if "Default" not in parameter] == []
+
+
+def test_every_output_is_told_in_a_sentence() -> None:
+    outputs = read_template()["Outputs"]
+
+    assert [name for name, output in outputs.items() if not is_sentence(output["Description"])] == []
+
+
+def test_both_stages_answer_the_same_questions() -> None:
+    stages = read_template()["Mappings"]["Stages"]
+
+    assert stages["eu"].keys() == stages["us"].keys()
+
+
+def test_every_function_is_built_with_byte_code_and_writes_to_its_own_log() -> None:
+    functions = resources_of("AWS::Serverless::Function")
+
+    assert functions
+    for name, function in functions.items():
+        assert function["Metadata"] == {"BuildMethod": "makefile"}
+        assert function["Properties"]["LoggingConfig"]["LogGroup"] == {"Ref": f"{name}LogGroup"}
+        assert function["Properties"]["Role"] == {"Fn::GetAtt": f"{name}Role.Arn"}
+
+
+def test_every_log_forgets_after_the_time_its_stage_gives() -> None:
+    groups = resources_of("AWS::Logs::LogGroup")
+
+    assert len(groups) > len(resources_of("AWS::Serverless::Function"))
+    for group in groups.values():
+        assert group["Properties"]["RetentionInDays"] == {
+            "Fn::FindInMap": ["Stages", {"Ref": "Stage"}, "LogRetentionInDays"]
+        }
+
+
+def test_the_api_function_gives_up_before_api_gateway_and_after_the_embedded_model() -> None:
+    functions = resources_of("AWS::Serverless::Function")
+    (integration,) = resources_of("AWS::ApiGatewayV2::Integration").values()
+
+    patience = integration["Properties"]["TimeoutInMillis"] / 1000
+    times = [functions[name]["Properties"]["Timeout"] for name in ("ApiFunction", "EmbeddedModelFunction")]
+
+    assert patience > times[0] > times[1]
+
+
+def test_the_api_function_gets_every_variable_that_it_reads() -> None:
+    variables = resources_of("AWS::Serverless::Function")["ApiFunction"]["Properties"]["Environment"]["Variables"]
+
+    settings = read_settings({name: "eu" if name == "STAGE" else "value" for name in variables})
+
+    assert settings.stage == "eu"
+
+
+def test_every_table_is_on_demand_encrypted_and_says_what_becomes_of_it() -> None:
+    tables = resources_of("AWS::DynamoDB::Table")
+
+    assert tables.keys() == {"CatalogueTable", "VectorCacheTable", "AllowancesTable"}
+    for table in tables.values():
+        assert table["Properties"]["BillingMode"] == "PAY_PER_REQUEST"
+        assert table["Properties"]["SSESpecification"] == {"SSEEnabled": True}
+        assert table["DeletionPolicy"] == table["UpdateReplacePolicy"]
+
+
+def test_what_can_expire_does_and_what_matters_stays() -> None:
+    tables = resources_of("AWS::DynamoDB::Table")
+    expires = {"AttributeName": "expires_at", "Enabled": True}
+
+    for name in ("VectorCacheTable", "AllowancesTable"):
+        assert tables[name]["Properties"]["TimeToLiveSpecification"] == expires
+    assert tables["CatalogueTable"]["DeletionPolicy"] == "Retain"
+    assert tables["CatalogueTable"]["Properties"]["PointInTimeRecoverySpecification"] == {
+        "PointInTimeRecoveryEnabled": True
+    }
+
+
+def test_nobody_reads_the_bucket_without_a_signed_address_and_answers_leave_it() -> None:
+    (bucket,) = resources_of("AWS::S3::Bucket").values()
+
+    assert all(bucket["Properties"]["PublicAccessBlockConfiguration"].values())
+    rules = {rule["Id"]: rule for rule in bucket["Properties"]["LifecycleConfiguration"]["Rules"]}
+    assert rules["forget-answers"]["Prefix"] == "answers/"
+    assert rules["forget-answers"]["ExpirationInDays"] == 1
+
+
+def test_a_right_names_what_may_be_done_and_to_what() -> None:
+    for role in resources_of("AWS::IAM::Role").values():
+        for statement in statements(role):
+            assert not any("*" in action for action in as_list(statement["Action"]))
+            if not all(action.startswith("xray:") for action in as_list(statement["Action"])):
+                assert "*" not in as_list(statement["Resource"])
+        assert "ManagedPolicyArns" not in role["Properties"]
+
+
+def test_the_api_function_may_do_what_it_does_and_nothing_else() -> None:
+    role = resources_of("AWS::IAM::Role")["ApiFunctionRole"]
+
+    rights = {action for statement in statements(role) for action in as_list(statement["Action"])}
+
+    assert rights == {
+        "logs:CreateLogStream",
+        "logs:PutLogEvents",
+        "xray:PutTraceSegments",
+        "xray:PutTelemetryRecords",
+        "dynamodb:GetItem",
+        "dynamodb:Query",
+        "dynamodb:BatchGetItem",
+        "dynamodb:BatchWriteItem",
+        "dynamodb:UpdateItem",
+        "secretsmanager:GetSecretValue",
+        "s3:PutObject",
+        "s3:GetObject",
+        "lambda:InvokeFunction",
+    }
+
+
+def test_no_policy_is_about_more_than_one_store() -> None:
+    for role in resources_of("AWS::IAM::Role").values():
+        for statement in statements(role):
+            services = {action.partition(":")[0] for action in as_list(statement["Action"])}
+            assert len(services) == 1
+
+
+def test_every_alarm_says_in_a_sentence_from_where_on_it_is_too_much() -> None:
+    alarms = resources_of("AWS::CloudWatch::Alarm", "infra/alarms.yaml")
+
+    assert alarms
+    for alarm in alarms.values():
+        properties = alarm["Properties"]
+        threshold = properties["Threshold"]
+        spoken = (
+            {"once", "one", f"{threshold / 1000:g} s", str(threshold)} if threshold in {1, 20000} else {str(threshold)}
+        )
+        assert is_sentence(properties["AlarmDescription"])
+        assert any(re.search(rf"\b{word}\b", properties["AlarmDescription"]) for word in spoken)
+
+
+def test_every_alarm_listens_to_a_metric_that_is_published_with_its_dimensions() -> None:
+    for alarm in resources_of("AWS::CloudWatch::Alarm", "infra/alarms.yaml").values():
+        properties = alarm["Properties"]
+        dimensions = [dimension["Name"] for dimension in properties["Dimensions"]]
+
+        assert PUBLISHED[properties["Namespace"], properties["MetricName"]] == dimensions
+
+
+def test_every_alarm_reaches_the_topic_if_there_is_one() -> None:
+    alarms = resources_of("AWS::CloudWatch::Alarm", "infra/alarms.yaml")
+
+    for alarm in alarms.values():
+        assert alarm["Properties"]["AlarmActions"]["Fn::If"][0] == "SomebodyListens"
+
+
+def test_alarms_and_telemetry_agree_on_names() -> None:
+    variables = resources_of("AWS::Serverless::Function")["ApiFunction"]["Properties"]["Environment"]["Variables"]
+    own = [
+        alarm["Properties"]
+        for alarm in resources_of("AWS::CloudWatch::Alarm", "infra/alarms.yaml").values()
+        if not alarm["Properties"]["Namespace"].startswith("AWS/")
+    ]
+
+    assert {alarm["Namespace"] for alarm in own} == {variables["POWERTOOLS_METRICS_NAMESPACE"]}
+    assert {alarm["Dimensions"][0]["Value"] for alarm in own} == {variables["POWERTOOLS_SERVICE_NAME"]}
+
+
+def test_each_deployed_stage_names_its_stack_and_the_region_of_its_mapping() -> None:
+    configured = tomllib.loads((ROOT / "samconfig.toml").read_text(encoding="utf-8"))
+    stages = read_template()["Mappings"]["Stages"]
+
+    for stage, answers in stages.items():
+        parameters = configured[stage]["global"]["parameters"]
+        assert parameters == {"stack_name": f"embeddings-gateway-{stage}", "region": answers["Region"]}
+        assert configured[stage]["deploy"]["parameters"]["parameter_overrides"] == f"Stage={stage}"
