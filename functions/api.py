@@ -1,8 +1,13 @@
 """Lambda: the HTTP API."""
 
+import os
+
 from mangum import Mangum
 
 from gateway.app import create_app
+from gateway.settings import read_settings
 from gateway.wiring import wire_gateway
 
-handler = Mangum(create_app(wire_gateway()), lifespan="off")  # lifespan would run on every invocation
+settings = read_settings(os.environ)
+app = create_app(wire_gateway(settings, os.environ), cors_origins=settings.cors_origins)
+handler = Mangum(app, lifespan="off")  # lifespan would run on every invocation

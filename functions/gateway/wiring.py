@@ -1,1 +1,99 @@
-"""The only place that chooses and builds concrete things."""
+"""The only place that chooses and builds concrete things. Nothing is asked of the network before the first request."""
+
+import time
+from collections.abc import Mapping
+from ssl import SSLContext
+
+from gateway import telemetry
+from gateway.operations.authenticate import Authenticate
+from gateway.operations.embed import Embed
+from gateway.operations.gateway import Gateway
+from gateway.operations.models import Models
+from gateway.providers import Parts, Providers
+from gateway.settings import Settings
+from gateway.stores.allowances import CountedAllowances, TableCounters
+from gateway.stores.answers import BucketAnswers
+from gateway.stores.api_keys import SecretApiKeys
+from gateway.stores.aws.buckets import Bucket
+from gateway.stores.aws.client import AwsClient, Endpoints
+from gateway.stores.aws.credentials import FunctionCredentials
+from gateway.stores.aws.dynamodb import DynamoDb
+from gateway.stores.aws.errors import AwsError, AwsTimeout
+from gateway.stores.aws.functions import Functions
+from gateway.stores.aws.secrets import Secrets
+from gateway.stores.catalogue import TableCatalogue
+from gateway.stores.provider_keys import SecretProviderKeys
+from gateway.stores.vector_cache import TableVectorCache
+
+
+def wire_gateway(settings: Settings, environment: Mapping[str, str]) -> Gateway:
+    """The operations of one stage on AWS; `environment` is the function's, for its region and credentials."""
+    aws = _aws_client(environment)
+    dynamodb, secrets = DynamoDb(aws), Secrets(aws)
+    catalogue = TableCatalogue(dynamodb, table=settings.catalogue_table, clock=time.time)
+    return Gateway(
+        region=settings.stage,
+        authenticate=Authenticate(
+            keys=SecretApiKeys(secrets, prefix=settings.api_keys_secret_prefix, clock=time.time),
+            catalogue=catalogue,
+            now=time.time,
+        ),
+        embed=Embed(
+            region=settings.stage,
+            catalogue=catalogue,
+            allowances=_allowances(dynamodb, settings),
+            cache=_vector_cache(dynamodb, settings),
+            provider=_providers(aws, secrets, settings),
+            clock=time.perf_counter,
+        ),
+        models=Models(region=settings.stage, catalogue=catalogue),
+        answers=BucketAnswers(Bucket(aws, settings.files_bucket)),
+        other_stages=settings.other_stages,
+    )
+
+
+def _aws_client(environment: Mapping[str, str]) -> AwsClient:
+    region = environment["AWS_REGION"]
+    return AwsClient(
+        region=region,
+        endpoints=Endpoints(environment, region),
+        credentials=FunctionCredentials(environment, time.time),
+        ssl_context=_ssl_context,
+        clock=time.time,
+    )
+
+
+def _ssl_context() -> SSLContext:
+    from gateway.providers._connections import shared_ssl_context  # noqa: PLC0415  (not where all is plain HTTP)
+
+    return shared_ssl_context()
+
+
+def _allowances(dynamodb: DynamoDb, settings: Settings) -> CountedAllowances:
+    return CountedAllowances(
+        TableCounters(dynamodb, table=settings.allowances_table),
+        clock=time.time,
+        on_fallback=lambda _: telemetry.count("AllowanceFallbacks"),
+    )
+
+
+def _vector_cache(dynamodb: DynamoDb, settings: Settings) -> TableVectorCache:
+    return TableVectorCache(
+        dynamodb,
+        table=settings.vector_cache_table,
+        clock=time.time,
+        on_failure=lambda _: telemetry.count("CacheFailures"),
+    )
+
+
+def _providers(aws: AwsClient, secrets: Secrets, settings: Settings) -> Providers:
+    return Providers(
+        Parts(
+            keys=SecretProviderKeys(secrets, prefix=settings.provider_keys_secret_prefix, clock=time.time),
+            embedded_function=settings.embedded_model_function,
+            invoke=Functions(aws).invoke,
+            invoke_timed_out=AwsTimeout,
+            invoke_failed=AwsError,
+            allow_loopback=settings.allow_loopback_providers,
+        )
+    )

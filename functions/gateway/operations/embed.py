@@ -8,7 +8,7 @@ from gateway.core.allowance import Reservation, apportion
 from gateway.core.cache_key import distinct
 from gateway.core.caller import Caller
 from gateway.core.embedding import Embedded, EmbeddingRequest, EmbeddingResult, Usage
-from gateway.core.errors import AllowanceExhausted, GatewayError, ProviderMisbehaved
+from gateway.core.errors import AllowanceExhausted, GatewayError, ProviderMisbehaved, ProviderTimeout
 from gateway.core.plan import Plan, make_plan
 from gateway.core.ports import Allowances, CachedVector, CatalogueStore, Provider, VectorCache
 from gateway.core.record import Record
@@ -34,6 +34,8 @@ class Embed:
     """The provider of that kind."""
     clock: Callable[[], float]
     """Seconds, for measuring durations."""
+    patience: float = 25.0
+    """Seconds all providers' calls of a request may take together; the front door ends everything at 30."""
 
     async def __call__(self, request: EmbeddingRequest, caller: Caller, record: Record) -> Embedded:
         """Raises whatever `core/errors.py` knows of models, allowances and providers."""
@@ -82,13 +84,16 @@ class Embed:
     async def _side_by_side(self, plan: Plan, calls: Sequence[Sequence[int]]) -> list[Known | GatewayError]:
         provider = self.provider(plan.route.provider.kind)
         places = asyncio.Semaphore(plan.route.concurrency)
+        deadline = asyncio.get_running_loop().time() + self.patience
 
         async def ask(positions: Sequence[int]) -> Known | GatewayError:
-            async with places:
-                try:
+            try:
+                async with asyncio.timeout_at(deadline), places:
                     return _vectors(plan, positions, await provider.embed(plan.call(positions)))
-                except GatewayError as error:
-                    return error
+            except GatewayError as error:
+                return error
+            except TimeoutError:
+                return ProviderTimeout("The provider did not answer in time.")
 
         if len(calls) == 1:  # the usual case needs no task
             return [await ask(calls[0])]

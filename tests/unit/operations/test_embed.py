@@ -78,6 +78,7 @@ class Stage:
     ledger: Ledger = field(default_factory=Ledger)
     memory: Memory = field(default_factory=Memory)
     record: Record = field(default_factory=lambda: Record(request_id="r"))
+    patience: float = 25.0
 
     async def ask(self, *inputs: str | tuple[int, ...], **request: Any) -> Embedded:
         embed = Embed(
@@ -87,6 +88,7 @@ class Stage:
             cache=self.memory,
             provider=lambda _: self.provider,
             clock=lambda: 0.0,
+            patience=self.patience,
         )
         return await embed(EmbeddingRequest(model="echo", inputs=inputs, **request), make_caller(), self.record)
 
@@ -259,6 +261,21 @@ async def test_slices_go_side_by_side_but_no_more_than_the_route_allows() -> Non
     await stage.ask(*"abcdefgh")
 
     assert most == 3
+
+
+async def test_a_provider_that_hangs_is_given_up_and_what_others_computed_is_kept() -> None:
+    class HangsAtB(EchoProvider):
+        async def embed(self, call: ProviderCall) -> EmbeddingResult:
+            if call.inputs == ("b",):
+                await asyncio.Event().wait()
+            return await super().embed(call)
+
+    stage = Stage(model=make_model(routes=(make_route(max_inputs=1),)), provider=HangsAtB(), patience=0.05)
+
+    with pytest.raises(errors.ProviderTimeout):
+        await stage.ask("a", "b", "c")
+
+    assert len(stage.memory.kept) == 2
 
 
 async def test_the_record_says_what_was_done() -> None:
