@@ -11,7 +11,7 @@ from gateway.operations.gateway import Gateway
 from gateway.operations.models import Models
 from gateway.providers import Parts, Providers
 from gateway.settings import Settings
-from gateway.stores.allowances import CountedAllowances, TableCounters
+from gateway.stores.allowances import TIMEOUT, CountedAllowances, TableCounters
 from gateway.stores.answers import BucketAnswers
 from gateway.stores.api_keys import SecretApiKeys
 from gateway.stores.aws.buckets import Bucket
@@ -41,7 +41,7 @@ def wire_gateway(settings: Settings, environment: Mapping[str, str]) -> Gateway:
         embed=Embed(
             region=settings.stage,
             catalogue=catalogue,
-            allowances=_allowances(dynamodb, settings),
+            allowances=_allowances(aws, settings),
             cache=_vector_cache(dynamodb, settings),
             provider=_providers(aws, secrets, settings),
             clock=time.perf_counter,
@@ -69,9 +69,9 @@ def _ssl_context() -> SSLContext:
     return shared_ssl_context()
 
 
-def _allowances(dynamodb: DynamoDb, settings: Settings) -> CountedAllowances:
+def _allowances(aws: AwsClient, settings: Settings) -> CountedAllowances:
     return CountedAllowances(
-        TableCounters(dynamodb, table=settings.allowances_table),
+        TableCounters(DynamoDb(aws, timeout=TIMEOUT), table=settings.allowances_table),
         clock=time.time,
         on_fallback=lambda _: telemetry.count("AllowanceFallbacks"),
     )
