@@ -71,15 +71,18 @@ def failure(code: str, status: int = 400, **fields: object) -> bytes:
 class ScriptedAws:
     """Serves until the context ends; `requests` are all that arrived."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: Answer, tls: ssl.SSLContext | None = None) -> None:
         self._answer = answer
+        self._tls = tls
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._connections: list[socket.socket] = []
+        self._clients: list[AwsClient] = []
         self.requests: list[Request] = []
 
     @property
     def address(self) -> str:
-        return f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        scheme = "https" if self._tls else "http"
+        return f"{scheme}://127.0.0.1:{self._listener.getsockname()[1]}"
 
     def __enter__(self) -> Self:
         threading.Thread(target=self._accept, daemon=True).start()
@@ -89,13 +92,19 @@ class ScriptedAws:
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         self.hang_up()
+        for client in self._clients:
+            client.close()
+
+    def client(self, **changes: Any) -> AwsClient:
+        """A client that is led here; it is closed with the server."""
+        self._clients.append(make_aws(self.address, **changes))
+        return self._clients[-1]
 
     def hang_up(self) -> None:
         """End every connection, as AWS does with those that were idle for long."""
         for connection in self._connections:
             with contextlib.suppress(OSError):  # the other side may be quicker
                 connection.shutdown(socket.SHUT_RDWR)
-            connection.close()
         self._connections.clear()
 
     def _accept(self) -> None:
@@ -111,6 +120,8 @@ class ScriptedAws:
 
     def _serve(self, connection: socket.socket, number: int) -> None:
         try:
+            if self._tls:
+                connection = self._tls.wrap_socket(connection, server_side=True)
             with connection, connection.makefile("rb") as incoming:
                 while request := _read_request(incoming, number):
                     self.requests.append(request)
@@ -122,9 +133,12 @@ class ScriptedAws:
             return
 
 
+_WORDS_OF_A_REQUEST_LINE = 3
+
+
 def _read_request(incoming: Any, number: int) -> Request | None:  # a file of bytes
-    first = incoming.readline().decode().split()
-    if not first:
+    first = incoming.readline().decode("latin-1").split()
+    if len(first) != _WORDS_OF_A_REQUEST_LINE:
         return None
     headers = {}
     while line := incoming.readline().decode("latin-1").strip():
