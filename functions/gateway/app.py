@@ -6,17 +6,21 @@ from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 
 from gateway.core.errors import GatewayError, MethodNotAllowed, ResourceNotFound
-from gateway.dialects import azure_openai, ctyun, openai
+from gateway.dialects import azure_openai, ctyun, gemini, openai
 from gateway.dialects._exchange import Answer, Dialect, Exchange
 from gateway.dialects._router import serve
 from gateway.operations.gateway import Gateway
 
 NOT_FOUND, METHOD_NOT_ALLOWED = 404, 405
 
-# Azure's `/openai/deployments/{deployment}/…` must be tried before OpenAI's `/openai/{region}/…`.
-ROUTERS = (azure_openai.router, ctyun.router, openai.router)
+# OpenAI's come last: Azure's `/openai/deployments/{deployment}/…` must be tried before its `/openai/{region}/…`, and
+# Gemini's, which look at the credential, before its `/v1/models`.
+ROUTERS = (gemini.router, azure_openai.router, ctyun.router, openai.router)
 
 DIALECT_BY_PREFIX: tuple[tuple[str, Dialect], ...] = (
+    ("/v1beta/", gemini.DIALECT),
+    ("/gemini/", gemini.DIALECT),
+    ("/upload/", gemini.DIALECT),
     ("/ctyun/", ctyun.DIALECT),
     ("/openai/eu/", openai.DIALECT),
     ("/openai/us/", openai.DIALECT),
@@ -79,7 +83,9 @@ async def _outside(request: Request, exception: Exception) -> Response:
 
 
 def _cause(request: Request, exception: Exception, dialect: Dialect) -> GatewayError:
-    if isinstance(exception, HTTPException) and exception.status_code == METHOD_NOT_ALLOWED:
+    # To POST models/m:verb with an unknown verb is no wrong method, though a model might have that name.
+    is_verb = request.method == "POST" and ":" in request.url.path.rpartition("/")[2]
+    if isinstance(exception, HTTPException) and exception.status_code == METHOD_NOT_ALLOWED and not is_verb:
         allowed = (exception.headers or {}).get("Allow", "").split(", ")
         return MethodNotAllowed(f"{request.method} is not allowed here; {' and '.join(allowed)} is.", allowed=allowed)
     return ResourceNotFound(
@@ -92,4 +98,4 @@ def _dialect_of(request: Request) -> Dialect:
     for prefix, dialect in DIALECT_BY_PREFIX:
         if request.url.path.startswith(prefix):
             return dialect
-    return openai.DIALECT
+    return gemini.DIALECT if gemini.has_googles_credential(request.scope) else openai.DIALECT

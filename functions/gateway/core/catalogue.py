@@ -85,6 +85,8 @@ class Model:
     dimension_choices: tuple[int, ...] = ()
     max_tokens: int = 8192
     max_inputs: int = 2048
+    max_contents: int = 100
+    """Requests in one batch where a batch is a list of requests, as Gemini's clients send it."""
     max_request_tokens: int = 300_000
     truncate: bool = False
     """Whether an input beyond `max_tokens` is cut instead of refused."""

@@ -178,6 +178,7 @@ def _check_lengths(inputs: Sequence[Input], estimates: Sequence[int], model: Mod
             raise InputTooLong(
                 f"This model's maximum context length is {model.max_tokens} tokens, however input {index} has "
                 f"{about}{least} tokens. Please shorten it.",
+                param=f"input[{index}]" if len(inputs) > 1 else "input",
                 index=index,
                 tokens=least,
                 limit=model.max_tokens,

@@ -18,6 +18,9 @@ MAX_BODY = 5 * 1024 * 1024
 
 Body = TypeVar("Body", bound=BaseModel)
 
+Wording = Callable[[Any], tuple[str, str]]
+"""From one of pydantic's error details (a TypedDict of its core) to the path and the message of a problem."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
@@ -58,8 +61,11 @@ class Exchange:
         self.record.caller = caller
         return caller
 
-    async def read(self, model: type[Body]) -> Body:
-        """The body as that wire model; raises `InvalidRequest`, `WrongContentType`."""
+    async def read(self, model: type[Body], word: Wording | None = None) -> Body:
+        """The body as that wire model; raises `InvalidRequest`, `WrongContentType`.
+
+        `word` tells what is wrong with it, OpenAI's way if none is given.
+        """
         check_content_type(self.request.headers)
         body = await self.request.body()
         if len(body) > MAX_BODY:
@@ -67,7 +73,7 @@ class Exchange:
         try:
             return model.model_validate_json(body)
         except ValidationError as error:
-            raise invalid(error) from error
+            raise invalid(error, word or _problem) from error
 
     def cache_use(self) -> CacheUse:
         """What the caller's `Cache-Control` allows."""
@@ -103,12 +109,13 @@ def check_content_type(headers: Mapping[str, str]) -> None:
         raise WrongContentType(f"The body is encoded with {encoding!r}; send it as it is.")
 
 
-def invalid(error: ValidationError) -> InvalidRequest:
+def invalid(error: ValidationError, word: Wording) -> InvalidRequest:
     """The first problem as the cause, all of them as its `problems`. No input is repeated: it may be private."""
-    problems = [_problem(detail) for detail in error.errors(include_url=False, include_input=False)]
-    first = error.errors(include_url=False, include_input=False)[0]
+    details = error.errors(include_url=False, include_input=False)
+    problems = [word(detail) for detail in details]
     path, message = problems[0]
-    return InvalidRequest(message, param=path or None, problems=problems, unknown=first["type"] == "extra_forbidden")
+    unknown = details[0]["type"] == "extra_forbidden"
+    return InvalidRequest(message, param=path or None, problems=problems, unknown=unknown)
 
 
 def _problem(detail: Any) -> tuple[str, str]:  # a pydantic ErrorDetails, which is a TypedDict of its core
