@@ -1,0 +1,164 @@
+"""A stage's providers and models together: what must hold between them, and how two such sets differ."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import msgspec
+
+from gateway.providers import KINDS, OverHttp, check_provider
+from gateway.stores.catalogue import MODEL, PROVIDER, ModelRow, ProviderRow, to_model, to_provider
+from infra.admin.failures import Failure
+
+Row = ProviderRow | ModelRow
+Verb = Literal["add", "change", "remove"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rows:
+    """Providers and models by name. `broken` are stored rows that cannot be read: key → what is wrong with them."""
+
+    providers: Mapping[str, ProviderRow] = field(default_factory=dict)
+    models: Mapping[str, ModelRow] = field(default_factory=dict)
+    broken: Mapping[str, str] = field(default_factory=dict)
+
+    def by_key(self) -> dict[str, Row]:
+        """Every row by its sort key in the table, providers first: what models need is there before them."""
+        rows: list[Row] = [*self.providers.values(), *self.models.values()]
+        return {row_key(row): row for row in rows}
+
+    def find_model(self, name: str) -> ModelRow:
+        """The model of that name or alias; raises `Failure`."""
+        for row in self.models.values():
+            if name == row.name or name in row.aliases:
+                return row
+        raise Failure(f"There is no model {name!r}: `gateway models list` names those that there are.")
+
+    def find_provider(self, name: str) -> ProviderRow:
+        """The provider of that name; raises `Failure`."""
+        if name not in self.providers:
+            raise Failure(f"There is no provider {name!r}: `gateway providers list` names those that there are.")
+        return self.providers[name]
+
+    def put(self, *rows: Row) -> "Rows":
+        """These and the given rows; a given one replaces its namesake."""
+        return Rows(
+            providers={**self.providers, **{row.name: row for row in rows if isinstance(row, ProviderRow)}},
+            models={**self.models, **{row.name: row for row in rows if isinstance(row, ModelRow)}},
+            broken={key: problem for key, problem in self.broken.items() if key not in {*map(row_key, rows)}},
+        )
+
+    def drop(self, key: str) -> "Rows":
+        """These without the row of that sort key; raises `Failure` if there is none."""
+        if key not in self.by_key() and key not in self.broken:
+            raise Failure(f"There is no {describe(key)}.")
+        kept = Rows(broken={other: problem for other, problem in self.broken.items() if other != key})
+        return kept.put(*(row for other, row in self.by_key().items() if other != key))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One row that is written or removed."""
+
+    verb: Verb
+    key: str
+    row: Row | None
+    fields: tuple[str, ...] = ()
+    """For a changed row, its differing fields: `price: 0.02 → 0.03`."""
+
+
+def row_key(row: Row) -> str:
+    """The sort key of a row, as functions/gateway/stores/catalogue.py reads it."""
+    return (PROVIDER if isinstance(row, ProviderRow) else MODEL) + row.name
+
+
+def describe(key: str) -> str:
+    """`model text-embedding-3-small` for its sort key."""
+    return key.replace("#", " ", 1)
+
+
+def compare(before: Rows, after: Rows) -> list[Change]:
+    """What makes `after` of `before`, in an order in which every step leaves models whose providers exist."""
+    old, new = before.by_key(), after.by_key()
+    written = [_compare_row(key, old.get(key), row, before) for key, row in new.items() if old.get(key) != row]
+    gone = [key for key in (*old, *before.broken) if key not in new and key not in after.broken]
+    # Models are removed before the providers that they name.
+    removed = [Change(verb="remove", key=key, row=None) for key in sorted(gone)]
+    return [*written, *removed]
+
+
+def find_problems(rows: Rows, *, allows_loopback: bool) -> list[str]:
+    """What is wrong within and between rows, a sentence each."""
+    return [
+        *(
+            problem
+            for row in rows.providers.values()
+            for problem in _provider_problems(row, allows_loopback=allows_loopback)
+        ),
+        *(problem for row in rows.models.values() for problem in _model_problems(row, rows)),
+        *_name_problems(rows.models.values()),
+    ]
+
+
+def check_change(before: Rows, after: Rows, *, allows_loopback: bool) -> None:
+    """Raises `Failure` if `after` has a problem that `before` did not have.
+
+    What was wrong before is left to be mended row by row.
+    """
+    known = set(find_problems(before, allows_loopback=allows_loopback))
+    problems = [problem for problem in find_problems(after, allows_loopback=allows_loopback) if problem not in known]
+    if problems:
+        raise Failure("Nothing was written: " + " ".join(problems))
+
+
+def _compare_row(key: str, old: Row | None, new: Row, before: Rows) -> Change:
+    if old is None:
+        return Change(verb="change" if key in before.broken else "add", key=key, row=new)
+    return Change(verb="change", key=key, row=new, fields=tuple(_differing_fields(old, new)))
+
+
+def _differing_fields(old: Row, new: Row) -> Iterable[str]:
+    before, after = _builtins(old), _builtins(new)
+    for name in sorted({*before, *after}):
+        if before.get(name) != after.get(name):
+            yield f"{name}: {_show(before.get(name))} → {_show(after.get(name))}"
+
+
+def _builtins(row: Row) -> dict[str, Any]:  # the row as JSON has it
+    return msgspec.to_builtins(row)  # type: ignore[no-any-return]
+
+
+def _show(value: Any) -> str:  # any JSON
+    return "nothing" if value is None else msgspec.json.encode(value).decode()
+
+
+def _provider_problems(row: ProviderRow, *, allows_loopback: bool) -> Iterable[str]:
+    try:
+        check_provider(to_provider(row), allow_loopback=allows_loopback)
+    except ValueError as error:
+        yield f"The provider {row.name!r} is not right: {_sentence(error)}"
+    if row.url is None and isinstance(KINDS.get(row.kind), OverHttp):
+        yield f"The provider {row.name!r} needs an address (url)."
+
+
+def _model_problems(row: ModelRow, rows: Rows) -> Iterable[str]:
+    unknown = sorted({route.provider for route in row.routes} - rows.providers.keys())
+    if unknown:
+        yield f"The model {row.name!r} leads to providers that do not exist: {', '.join(unknown)}."
+        return
+    try:
+        to_model(row, {name: to_provider(provider) for name, provider in rows.providers.items()})
+    except ValueError as error:
+        yield f"The model {row.name!r} is not right: {_sentence(error)}"
+
+
+def _sentence(error: ValueError) -> str:
+    return f"{str(error).rstrip('.')}."
+
+
+def _name_problems(models: Iterable[ModelRow]) -> Iterable[str]:
+    owners: dict[str, str] = {}
+    for row in models:
+        for name in (row.name, *row.aliases):
+            if owners.setdefault(name, row.name) != row.name:
+                yield f"The name {name!r} is that of two models, {owners[name]!r} and {row.name!r}."

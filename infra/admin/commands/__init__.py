@@ -1,0 +1,1 @@
+"""The command's words, one noun per file."""

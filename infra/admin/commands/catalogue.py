@@ -1,0 +1,91 @@
+"""`gateway catalogue`: a stage's providers and models, from files."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from infra.admin.catalogue_files import read_folder
+from infra.admin.catalogue_rows import Change, Rows, check_change, compare, describe
+from infra.admin.catalogue_table import open_catalogue
+from infra.admin.failures import REFUSED
+from infra.admin.screen import note, say
+from infra.admin.stages import StageOption, find_stage
+
+app = typer.Typer(no_args_is_help=True, help="Providers and models from a folder of YAML files: load, diff.")
+
+FolderArgument = Annotated[Path, typer.Argument(help="The folder with *.yaml files.", metavar="DIR")]
+
+_VERBS = {"add": ("+", "green"), "change": ("~", "yellow"), "remove": ("-", "red")}
+
+
+@app.command("load")
+def load(
+    folder: FolderArgument,
+    stage: StageOption,
+    *,
+    prune: Annotated[bool, typer.Option("--prune", help="Remove what is not in the folder, after asking.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Write the folder's providers and models: all of them or, if anything is wrong, none."""
+    rows, table = read_folder(folder), open_catalogue(find_stage(stage))
+    if prune and not yes:
+        _ask_to_remove(compare(before := table.read().rows, _merge(before, rows, prune=True)))
+    changes = table.edit(lambda before: _merge(before, rows, prune=prune))
+    _show(changes)
+    say(f"{_count(changes)}; {len(rows.by_key()) - _written(changes)} were as they should be.")
+
+
+@app.command("diff")
+def diff(
+    folder: FolderArgument,
+    stage: StageOption,
+    *,
+    prune: Annotated[bool, typer.Option("--prune", help="As `load --prune` would.")] = False,
+) -> None:
+    """Show what `load` would do; exit code 1 if it would do anything, 2 if that cannot be known."""
+    rows, table = read_folder(folder), open_catalogue(find_stage(stage))
+    before = table.read().rows
+    after = _merge(before, rows, prune=prune)
+    changes = compare(before, after)
+    _show(changes)
+    check_change(before, after, allows_loopback=table.allows_loopback)
+    if not prune:
+        _note_others(before, rows)
+    say(f"Would be done: {_count(changes)}." if changes else "The stage is as the folder says.")
+    if changes:
+        raise typer.Exit(REFUSED)
+
+
+def _merge(before: Rows, rows: Rows, *, prune: bool) -> Rows:
+    return rows if prune else before.put(*rows.by_key().values())
+
+
+def _ask_to_remove(changes: Sequence[Change]) -> None:
+    removed = [describe(change.key) for change in changes if change.verb == "remove"]
+    if removed:
+        typer.confirm(f"Remove {', '.join(removed)}?", abort=True)
+
+
+def _show(changes: Sequence[Change]) -> None:
+    for change in changes:
+        sign, style = _VERBS[change.verb]
+        say(f"{sign} {describe(change.key)}", style=style)
+        for field in change.fields:
+            say(f"    {field}")
+
+
+def _note_others(before: Rows, rows: Rows) -> None:
+    others = sorted((before.by_key().keys() | before.broken.keys()) - rows.by_key().keys())
+    if others:
+        note(f"Only on the stage, and left there without --prune: {', '.join(map(describe, others))}.")
+
+
+def _count(changes: Sequence[Change]) -> str:
+    verbs = [change.verb for change in changes]
+    return f"{verbs.count('add')} added, {verbs.count('change')} changed, {verbs.count('remove')} removed"
+
+
+def _written(changes: Sequence[Change]) -> int:
+    return sum(change.verb != "remove" for change in changes)

@@ -1,0 +1,152 @@
+"""`gateway keys`: who may call."""
+
+import time
+from typing import Annotated
+
+import typer
+
+from gateway.stores.api_keys import FRESH
+from infra.admin.api_keys import open_api_keys
+from infra.admin.catalogue_table import open_catalogue
+from infra.admin.failures import Failure
+from infra.admin.key_records import (
+    NewKey,
+    add_key,
+    find_key,
+    forget_useless,
+    make_key,
+    make_successor,
+    replace_key,
+    revoke_key,
+    state,
+)
+from infra.admin.screen import note, say, show_table
+from infra.admin.stages import Stage, StageOption, find_stage
+from infra.admin.times import read_duration, read_expiry, show_moment
+from infra.admin.workspaces import SharedPathDialect, check_name, open_workspaces
+
+_FORGETTING = f"Warm functions forget it within {FRESH / 60:g} minutes."
+
+app = typer.Typer(no_args_is_help=True, help="Callers' API keys: create, list, revoke, rotate, prune.")
+
+WorkspaceArgument = Annotated[str, typer.Argument(help="The workspace whose keys these are.", metavar="WORKSPACE")]
+KeyIdArgument = Annotated[str, typer.Argument(help="The id of the key, as `keys list` shows it.", metavar="KEY_ID")]
+PlainOption = Annotated[bool, typer.Option("--plain", help="Print the key and nothing else, for scripts.")]
+ExpiresOption = Annotated[
+    str | None, typer.Option("--expires", help="When it ends: 90d, or 2027-01-31. Default: never.", metavar="WHEN")
+]
+
+
+@app.command("create")
+def create(  # noqa: PLR0917  # options, which Typer reads by name
+    workspace: WorkspaceArgument,
+    stage: StageOption,
+    label: Annotated[str, typer.Option(help="What it is for, to recognise it later.")] = "",
+    expires: ExpiresOption = None,
+    model: Annotated[
+        list[str] | None, typer.Option(help="A model that it may use; repeat for more. Default: all.")
+    ] = None,
+    dialect: Annotated[
+        SharedPathDialect | None, typer.Option(help="What it speaks at /v1/embeddings. Default: as its workspace.")
+    ] = None,
+    *,
+    plain: PlainOption = False,
+) -> None:
+    """Make a key. It is shown once and kept nowhere."""
+    place, now = find_stage(stage), int(time.time())
+    _check_workspace(place, workspace)
+    key = make_key(
+        workspace,
+        now=now,
+        expires=read_expiry(expires, now=now) if expires else None,
+        models=_find_models(place, model) if model else None,
+        label=label,
+        dialect=dialect,
+    )
+    open_api_keys(place).edit(workspace, lambda records: add_key(records, key.record))
+    _hand_over(key, place, plain=plain)
+
+
+@app.command("list")
+def list_keys(workspace: WorkspaceArgument, stage: StageOption) -> None:
+    """Show a workspace's keys: never the keys themselves, which nobody has but their owners."""
+    now = int(time.time())
+    records = open_api_keys(find_stage(stage)).read(workspace)
+    if not records:
+        note(f"The workspace {workspace} has no keys.")
+        return
+    show_table(
+        ("id", "label", "state", "created", "expires", "models", "dialect"),
+        (
+            (
+                record.key_id,
+                record.label,
+                state(record, now=now),
+                show_moment(record.created),
+                show_moment(record.expires),
+                "all" if record.models is None else ", ".join(sorted(record.models)),
+                record.dialect or "",
+            )
+            for record in sorted(records.values(), key=lambda record: (record.created, record.key_id))
+        ),
+    )
+
+
+@app.command("revoke")
+def revoke(workspace: WorkspaceArgument, key_id: KeyIdArgument, stage: StageOption) -> None:
+    """Disable a key at once and for good."""
+    open_api_keys(find_stage(stage)).edit(workspace, lambda records: revoke_key(records, key_id))
+    say(f"The key {key_id} of {workspace} is revoked. {_FORGETTING}")
+
+
+@app.command("rotate")
+def rotate(
+    workspace: WorkspaceArgument,
+    key_id: KeyIdArgument,
+    stage: StageOption,
+    grace: Annotated[str, typer.Option(help="How long the old key still works: 24h, 15m, 0.")] = "24h",
+    expires: ExpiresOption = None,
+    *,
+    plain: PlainOption = False,
+) -> None:
+    """Make a key with the same rights, and let the old one end after a grace."""
+    place, now, seconds = find_stage(stage), int(time.time()), read_duration(grace)
+    keys = open_api_keys(place)
+    old = find_key(keys.read(workspace), key_id)
+    key = make_successor(workspace, old, now=now, expires=read_expiry(expires, now=now) if expires else None)
+    keys.edit(workspace, lambda records: replace_key(records, key_id, key.record, now=now, grace=seconds))
+    _hand_over(key, place, plain=plain)
+    end = find_key(keys.read(workspace), key_id).expires
+    note(f"The old key {key_id} works until {show_moment(end)}. {_FORGETTING}")
+
+
+@app.command("prune")
+def prune(workspace: WorkspaceArgument, stage: StageOption) -> None:
+    """Forget a workspace's revoked and expired keys, to make room."""
+    keys, now = open_api_keys(find_stage(stage)), int(time.time())
+    before = len(keys.read(workspace))
+    keys.edit(workspace, lambda records: forget_useless(records, now=now))
+    after = len(keys.read(workspace))
+    say(f"{before - after} keys of {workspace} are forgotten, {after} remain.")
+
+
+def _check_workspace(stage: Stage, name: str) -> None:
+    check_name(name)
+    if open_workspaces(stage).read(name) is None:
+        raise Failure(
+            f"There is no workspace {name!r} in {stage.name}: make it first with "
+            f"`gateway workspaces set {name} --stage {stage.name}`."
+        )
+
+
+def _find_models(stage: Stage, names: list[str]) -> frozenset[str]:
+    """Public names of models given by name or alias; raises `Failure` for one that does not exist."""
+    rows = open_catalogue(stage).read().rows
+    return frozenset(rows.find_model(name).name for name in names)
+
+
+def _hand_over(key: NewKey, stage: Stage, *, plain: bool) -> None:
+    say(key.text)
+    if not plain:
+        note(f"This is the only time that the key {key.record.key_id} is shown: keep it where secrets are kept.")
+        note(f"It is good at {stage.api_url} until {show_moment(key.record.expires, missing='it is revoked')}.")

@@ -1,0 +1,155 @@
+"""`gateway providers`: who computes vectors."""
+
+import os
+import sys
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from gateway.stores.catalogue import ProviderRow
+from gateway.stores.provider_keys import FRESH
+from infra.admin.catalogue_files import read_row
+from infra.admin.catalogue_rows import Rows
+from infra.admin.catalogue_table import open_catalogue
+from infra.admin.failures import NotTried
+from infra.admin.fields import read_fields
+from infra.admin.screen import note, say, show_table
+from infra.admin.secret_values import SecretValues
+from infra.admin.stages import Stage, StageOption, find_stage
+
+_FORGETTING = f"Warm functions use it within {FRESH / 60:g} minutes."
+
+app = typer.Typer(no_args_is_help=True, help="Who computes vectors, where, with which key: set, list, remove.")
+
+NameArgument = Annotated[str, typer.Argument(help="The provider, as routes of models name it.", metavar="NAME")]
+
+
+@app.command("set")
+def set_provider(  # noqa: PLR0917  # options, which Typer reads by name
+    name: NameArgument,
+    stage: StageOption,
+    kind: Annotated[str | None, typer.Option(help="How it is spoken to: openai, embedded.")] = None,
+    url: Annotated[str | None, typer.Option(help="Its address, up to what comes before /embeddings.")] = None,
+    timeout: Annotated[float | None, typer.Option(help="Seconds that one call may take.")] = None,
+    setting: Annotated[
+        list[str] | None,
+        typer.Option(help="A setting of the kind: name=value, or name=null for none; repeat for more."),
+    ] = None,
+    key_name: Annotated[
+        str | None, typer.Option(help="The name of the key's secret, if it shares one. Default: its own name.")
+    ] = None,
+    key_from_env: Annotated[
+        str | None,
+        typer.Option(help="Store the vendor's key that this environment variable holds.", metavar="VARIABLE"),
+    ] = None,
+    *,
+    key_stdin: Annotated[
+        bool, typer.Option("--key-stdin", help="Store the vendor's key that standard input holds.")
+    ] = False,
+) -> None:
+    """Make or change a provider; what is not mentioned stays as it is. Its key is never an argument."""
+    key, place = _read_key(key_from_env, stdin=key_stdin), find_stage(stage)
+    given = {"kind": kind, "url": url, "timeout": timeout, "key": key_name}
+    fields = {field: value for field, value in given.items() if value is not None}
+    settings = read_fields(setting or ())
+
+    def change(rows: Rows) -> Rows:
+        return rows.put(_change_row(rows.providers.get(name), name, fields, settings, has_key=key is not None))
+
+    table = open_catalogue(place)
+    changes = table.edit(change)
+    say(f"The provider {name} is {'set' if changes else 'as it was'}.")
+    if key is not None:
+        _store_key(place, table.read().rows.find_provider(name), key)
+
+
+@app.command("list")
+def list_providers(stage: StageOption) -> None:
+    """Show the providers, and whether their keys are there."""
+    place = find_stage(stage)
+    rows, secrets = open_catalogue(place).read().rows, SecretValues(place.client("secretsmanager"))
+    show_table(
+        ("name", "kind", "address", "key", "timeout", "settings"),
+        (
+            (
+                row.name,
+                row.kind,
+                row.url or "",
+                _show_key(row, place, secrets),
+                f"{row.timeout:g} s",
+                msgspec.json.encode(row.settings).decode() if row.settings else "",
+            )
+            for row in sorted(rows.providers.values(), key=lambda row: row.name)
+        ),
+    )
+    note_broken(rows, "provider")
+
+
+@app.command("remove")
+def remove(
+    name: NameArgument, stage: StageOption, *, yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False
+) -> None:
+    """Remove a provider that no model leads to, and its key if no other provider shares it."""
+    if not yes:
+        typer.confirm(f"Remove the provider {name} from {stage}?", abort=True)
+    place = find_stage(stage)
+    table = open_catalogue(place)
+    row = table.read().rows.providers.get(name)
+    table.edit(lambda rows: rows.drop(f"provider#{name}"))
+    say(f"The provider {name} is removed.")
+    others = table.read().rows.providers.values()
+    if row and row.key and row.key not in {other.key for other in others}:
+        _remove_key(place, row.key)
+
+
+def note_broken(rows: Rows, kind: str) -> None:
+    """Tell of stored rows of that kind that cannot be read."""
+    for key, problem in sorted(rows.broken.items()):
+        if key.startswith(f"{kind}#"):
+            note(f"The stored {key.replace('#', ' ', 1)} cannot be read, so nobody can use it: {problem}")
+
+
+def _read_key(variable: str | None, *, stdin: bool) -> str | None:
+    if variable is not None and stdin:
+        raise NotTried("The key comes from --key-from-env or from --key-stdin, not from both.")
+    if variable is None and not stdin:
+        return None
+    key = (sys.stdin.read() if variable is None else os.environ.get(variable, "")).strip()
+    if not key:
+        source = "Standard input" if variable is None else f"The environment variable {variable}"
+        raise NotTried(f"{source} holds no key.")
+    return key
+
+
+def _change_row(
+    old: ProviderRow | None, name: str, fields: dict[str, Any], settings: dict[str, Any], *, has_key: bool
+) -> ProviderRow:
+    entry: dict[str, Any] = msgspec.to_builtins(old) if old else {"name": name}
+    if old is None and "kind" not in fields:
+        raise NotTried(f"There is no provider {name!r} yet: say its --kind (and --url) to make it.")
+    merged = {**entry.get("settings", {}), **settings}
+    entry |= fields
+    if has_key and not entry.get("key"):
+        entry["key"] = name
+    if merged:
+        entry["settings"] = {field: value for field, value in merged.items() if value is not None}
+    return read_row(entry, ProviderRow, f"provider {name}")
+
+
+def _store_key(stage: Stage, row: ProviderRow, key: str) -> None:
+    secrets = SecretValues(stage.client("secretsmanager"))
+    secret = f"{stage.provider_keys_prefix}{row.key}"
+    secrets.put(secret, key, description=f"The vendor's key of the provider {row.key} (gateway providers)")
+    say(f"Its key is stored as {secret}. {_FORGETTING}")
+
+
+def _show_key(row: ProviderRow, stage: Stage, secrets: SecretValues) -> str:
+    if row.key is None:
+        return "none"
+    return row.key if secrets.exists(stage.provider_keys_prefix + row.key) else f"{row.key} (not set)"
+
+
+def _remove_key(stage: Stage, name: str) -> None:
+    if SecretValues(stage.client("secretsmanager")).remove(stage.provider_keys_prefix + name):
+        note(f"Its key is deleted; AWS can restore the secret {stage.provider_keys_prefix + name} for 7 days.")

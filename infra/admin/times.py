@@ -1,0 +1,43 @@
+"""Durations and moments as operators write and read them: `90d`, `2027-01-31`, `2027-01-31 12:00 UTC`."""
+
+import re
+from datetime import UTC, datetime
+
+from infra.admin.failures import NotTried
+
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_DURATION = re.compile(r"(\d{1,6})([smhdw])")
+
+
+def read_duration(text: str) -> int:
+    """Seconds of `90d`, `24h`, `15m`, `30s` or `2w`; `0` is zero. Raises `NotTried`."""
+    if text == "0":
+        return 0
+    match = _DURATION.fullmatch(text)
+    if match is None:
+        raise NotTried(f"{text!r} is not a duration: write a number and s, m, h, d or w, such as 24h.")
+    return int(match[1]) * _SECONDS[match[2]]
+
+
+def read_expiry(text: str, *, now: int) -> int:
+    """Unix seconds of a duration from now, or of a date or moment in ISO 8601 (UTC unless it says otherwise).
+
+    Raises `NotTried` for anything else, and for a moment that has passed.
+    """
+    moment = now + read_duration(text) if _DURATION.fullmatch(text) else _read_moment(text)
+    if moment <= now:
+        raise NotTried(f"{text!r} has passed already.")
+    return moment
+
+
+def show_moment(moment: int | None, *, missing: str = "never") -> str:
+    """A moment to the minute, in UTC."""
+    return missing if moment is None else f"{datetime.fromtimestamp(moment, UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def _read_moment(text: str) -> int:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise NotTried(f"{text!r} is neither a duration such as 90d nor a date such as 2027-01-31.") from error
+    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
