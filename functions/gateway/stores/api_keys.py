@@ -11,7 +11,7 @@ import msgspec
 from gateway.core.caller import KeyRecord, KeyRecords
 from gateway.core.errors import KeysUnavailable
 from gateway.stores.aws.errors import AwsError, AwsUnavailable, NotFound
-from gateway.stores.aws.secrets import Secrets
+from gateway.stores.aws.secrets import Vault
 from gateway.stores.remembered import Remembered
 
 FRESH: Final = 300.0
@@ -62,7 +62,7 @@ def decode_records(document: str) -> KeyRecords:
 class SecretApiKeys:
     """The port `ApiKeys` over Secrets Manager and the warm function's memory."""
 
-    def __init__(self, secrets: Secrets, *, prefix: str, clock: Callable[[], float]) -> None:
+    def __init__(self, secrets: Vault, *, prefix: str, clock: Callable[[], float]) -> None:
         """Secrets are named `prefix` + workspace; `clock` is Unix time."""
         self._secrets = secrets
         self._prefix = prefix

@@ -15,7 +15,7 @@ from gateway.core.caller import Limits, Workspace
 from gateway.core.catalogue import Catalogue, Model, Provider, PurposeRule, Route, Symmetry
 from gateway.core.embedding import Purpose
 from gateway.core.errors import InternalError
-from gateway.stores.aws.dynamodb import Attribute, DynamoDb
+from gateway.stores.aws.dynamodb import NOTHING, Attribute, DynamoDb
 from gateway.stores.aws.errors import AwsError
 from gateway.stores.remembered import Remembered
 
@@ -86,6 +86,7 @@ class ModelRow(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=
     dimension_choices: list[AtLeastOne] = []
     max_tokens: AtLeastOne = 8192
     max_inputs: AtLeastOne = 2048
+    max_contents: AtLeastOne = 100
     max_request_tokens: AtLeastOne = 300_000
     truncate: bool = False
     normalised: bool = True
@@ -187,14 +188,14 @@ class TableCatalogue:
         return Catalogue(_readable(rows, MODEL, lambda document: _read_model(document, providers)))
 
     async def _rows(self, partition: str) -> AsyncIterator["_Item"]:
-        start: msgspec.Raw | None = None
+        start = NOTHING
         while True:
             page = await self._dynamodb.query(
                 self._table, _Item, condition="pk = :pk", values={":pk": {"S": partition}}, start=start
             )
             for item in page.items:
                 yield item
-            if (start := page.last_key) is None:
+            if not (start := page.last_key):
                 return
 
     async def _load_workspace(self, name: str) -> Workspace:

@@ -5,7 +5,7 @@ from typing import Final
 
 from gateway.core.errors import ProviderUnavailable
 from gateway.stores.aws.errors import AwsError, NotFound
-from gateway.stores.aws.secrets import Secrets
+from gateway.stores.aws.secrets import Vault
 from gateway.stores.remembered import Remembered
 
 FRESH: Final = 300.0
@@ -20,7 +20,7 @@ MOST_KEYS: Final = 1_000
 class SecretProviderKeys:
     """The port `ProviderKeys` over Secrets Manager and the warm function's memory."""
 
-    def __init__(self, secrets: Secrets, *, prefix: str, clock: Callable[[], float]) -> None:
+    def __init__(self, secrets: Vault, *, prefix: str, clock: Callable[[], float]) -> None:
         """Secrets are named `prefix` + the name of the key; `clock` is Unix time."""
         self._secrets = secrets
         self._prefix = prefix

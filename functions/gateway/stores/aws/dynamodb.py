@@ -18,6 +18,8 @@ MOST_KEYS: Final = 100
 MOST_ITEMS: Final = 25
 """In one BatchWriteItem."""
 
+NOTHING: Final = msgspec.Raw()
+
 Attributes = Mapping[str, Mapping[str, str | bytes | memoryview]]
 """An item, or part of one, to send: `{"key": {"B": b"…"}, "tokens": {"N": "3"}}`."""
 
@@ -34,10 +36,10 @@ class Attribute(msgspec.Struct, frozen=True, gc=False):
 
 
 class Page(msgspec.Struct, Generic[Item], frozen=True):
-    """One page of a query; `last_key` is where the next begins, if there is one."""
+    """One page of a query; `last_key` is where the next begins, empty if there is none."""
 
     items: list[Item] = msgspec.field(name="Items")
-    last_key: msgspec.Raw | None = msgspec.field(default=None, name="LastEvaluatedKey")
+    last_key: msgspec.Raw = msgspec.field(default=NOTHING, name="LastEvaluatedKey")
 
 
 class BatchPage(msgspec.Struct, Generic[Item], frozen=True):
@@ -97,7 +99,7 @@ class DynamoDb:
         *,
         condition: str,
         values: Attributes,
-        start: msgspec.Raw | None = None,
+        start: msgspec.Raw = NOTHING,
     ) -> Page[Item]:
         """Query, one page; `start` is the page before's `last_key`."""
         asked: dict[str, Any] = {
@@ -105,7 +107,7 @@ class DynamoDb:
             "KeyConditionExpression": condition,
             "ExpressionAttributeValues": values,
         }
-        if start is not None:
+        if start:
             asked["ExclusiveStartKey"] = start
         page: Page[Item] = _decode(await self._begin("Query", asked).reply(), Page[item_type])  # type: ignore[valid-type]
         return page
@@ -203,7 +205,7 @@ class BatchPut:
 
 def old_item(error: ConditionFailed, item_type: type[Item]) -> Item | None:
     """The item that did not meet the condition, `None` if there was none."""
-    return None if error.item is None else msgspec.json.decode(error.item, type=item_type)
+    return msgspec.json.decode(error.item, type=item_type) if error.item else None
 
 
 @cache

@@ -34,9 +34,9 @@ class NotFound(AwsRefused):
 
 
 class ConditionFailed(AwsRefused):
-    """The condition of a write did not hold; `item` is the item as it stands, as JSON, if there is one."""
+    """The condition of a write did not hold; `item` is the item as it stands, as JSON, or empty."""
 
-    def __init__(self, message: str, *, code: str, item: msgspec.Raw | None = None) -> None:
+    def __init__(self, message: str, *, code: str, item: msgspec.Raw) -> None:
         super().__init__(message, code=code)
         self.item = item
 
@@ -89,7 +89,7 @@ class _ErrorBody(msgspec.Struct):
     type: str = msgspec.field(default="", name="__type")
     message: str = ""
     shouted: str = msgspec.field(default="", name="Message")
-    item: msgspec.Raw | None = msgspec.field(default=None, name="Item")
+    item: msgspec.Raw = msgspec.field(default=msgspec.Raw(), name="Item")
 
 
 def read_error(status: int, headers: dict[str, str], body: bytes | bytearray) -> AwsError:

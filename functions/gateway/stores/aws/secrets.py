@@ -3,6 +3,8 @@
 https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetSecretValue.html
 """
 
+from typing import Protocol
+
 import msgspec
 
 from gateway.stores.aws.client import AwsClient, Call
@@ -14,6 +16,13 @@ _MARKED_FOR_DELETION = "InvalidRequestException"
 
 class _SecretValue(msgspec.Struct):
     text: str | None = msgspec.field(default=None, name="SecretString")
+
+
+class Vault(Protocol):
+    """Where secrets are."""
+
+    async def text(self, name: str) -> str:
+        """The current value of a secret that holds text; raises `NotFound` if there is none, or another `AwsError`."""
 
 
 class Secrets:
