@@ -1,0 +1,33 @@
+import pytest
+
+from infra.admin.failures import NotTried
+from infra.admin.fields import read_fields, read_list_of_fields
+
+
+def test_values_are_what_yaml_makes_of_them() -> None:
+    fields = read_fields(
+        ["price=0.5", "name=a b", "shortenable=true", "aliases=[a, b]", "url=https://x/?a=b", "key=null"]
+    )
+
+    assert fields == {
+        "price": 0.5,
+        "name": "a b",
+        "shortenable": True,
+        "aliases": ["a", "b"],
+        "url": "https://x/?a=b",
+        "key": None,
+    }
+
+
+def test_a_route_is_a_list_of_fields() -> None:
+    assert read_list_of_fields("provider=p, region=eu,max_inputs=32") == {
+        "provider": "p",
+        "region": "eu",
+        "max_inputs": 32,
+    }
+
+
+@pytest.mark.parametrize("text", ["price", "=1", "", "a={", "a: b=["])
+def test_what_is_no_field_is_refused(text: str) -> None:
+    with pytest.raises(NotTried):
+        read_fields([text])
