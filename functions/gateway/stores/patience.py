@@ -8,8 +8,8 @@ from typing import Final
 
 OVER_USUAL: Final = 0.05
 """Seconds beyond the usual after which a call is given up."""
-FIRST_GUESS: Final = 0.15
-"""Seconds that are usual before anything was measured: the first call connects as well."""
+FIRST_GUESS: Final = 0.45
+"""Seconds that are usual before anything was measured: AWS takes its time for the first call of a cold function."""
 MOST_USUAL: Final = 0.2
 """Seconds: what takes longer never becomes usual."""
 WEIGHT: Final = 0.2
@@ -23,13 +23,14 @@ PAUSE: Final = 5.0
 class Patience:
     """The usual latency of a store, an exponentially weighted average in seconds, and what is too much."""
 
-    def __init__(self) -> None:
+    def __init__(self, over_usual: float = OVER_USUAL) -> None:
         self.usual = FIRST_GUESS
+        self._over_usual = over_usual
 
     @property
     def limit(self) -> float:
         """Seconds after which to give up."""
-        return self.usual + OVER_USUAL
+        return self.usual + self._over_usual
 
     def saw(self, seconds: float) -> None:
         """Take a call into account; one that was given up counts with the time it was given."""

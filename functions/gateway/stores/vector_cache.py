@@ -54,6 +54,7 @@ class TableVectorCache:
         clock: Callable[[], float],
         on_failure: Callable[[str], None],
         memory: int = MEMORY,
+        patience: Callable[[], Patience] = Patience,
     ) -> None:
         self._dynamodb = dynamodb
         self._table = table
@@ -61,8 +62,8 @@ class TableVectorCache:
         self._on_failure = on_failure
         self._memory = VectorMemory(memory, clock)
         self._breaker = Breaker(clock)
-        self._reading = Patience()
-        self._writing = Patience()
+        self._reading = patience()
+        self._writing = patience()
 
     async def get(self, keys: Sequence[bytes]) -> Mapping[bytes, CachedVector]:
         """Those that are known; fewer, or none, when DynamoDB is slow or broken."""

@@ -16,7 +16,13 @@ def test_patience_follows_the_usual_latency() -> None:
     assert patience.limit == pytest.approx(0.004 + OVER_USUAL, abs=0.001)
 
 
-@given(st.lists(st.floats(min_value=0, max_value=100)))
+def test_the_first_call_is_given_more_time() -> None:
+    patience = Patience()
+
+    assert patience.limit > MOST_USUAL + OVER_USUAL
+
+
+@given(st.lists(st.floats(min_value=0, max_value=100), min_size=1))
 def test_patience_never_waits_for_what_is_too_slow_to_be_usual(latencies: list[float]) -> None:
     patience = Patience()
 
