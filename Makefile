@@ -16,6 +16,8 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	$$python -c '$(SUPPORTED)' 2>/dev/null && echo $$python && break; done)
 
 export SAM_CLI_TELEMETRY := 0
+# What builds keep for the next one.
+export BUILD_CACHE ?= $(CURDIR)/.local/api
 export EMBEDDED_MODEL_CACHE ?= $(CURDIR)/.local/embedded_model
 
 .DEFAULT_GOAL := help

@@ -23,6 +23,13 @@ BUILD = ROOT / ".local" / "build"
 _DIGEST = BUILD.with_suffix(".digest")
 _SAM = Path(sys.executable).with_name("sam")
 _BUILT_FROM = ("template.yaml", "infra/alarms.yaml", "infra/dashboard.yaml", "functions")
+# Read by functions/Makefile and functions/embedded_model/Makefile.
+_FOR_BUILD = {
+    "RUNTIME_PYTHON": sys.executable,
+    "ARCHITECTURE": ARCHITECTURE,
+    "BUILD_CACHE": str(BUILD.with_name("api")),
+    "EMBEDDED_MODEL_CACHE": str(BUILD.with_name("embedded_model")),
+}
 _PARAMETERS = {
     "Stage": "eu",
     "Runtime": RUNTIME,
@@ -62,7 +69,7 @@ async def build(home: Home) -> None:
         await finish(
             str(_SAM), "build", *_where(), "--template-file", str(ROOT / "template.yaml"),
             "--build-dir", str(BUILD), "--parameter-overrides", *_overrides(),
-            environment={**without_aws(os.environ), "RUNTIME_PYTHON": sys.executable, "ARCHITECTURE": ARCHITECTURE},
+            environment={**without_aws(os.environ), **_FOR_BUILD},
             log=home.log("sam-build"),
             trouble="The functions cannot be built",
         )  # fmt: skip
