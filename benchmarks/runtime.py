@@ -11,6 +11,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -55,12 +56,12 @@ def measure(
     """A cold start, and its answer's JSON; raises `RuntimeError` unless it is a 200."""
     with tempfile.TemporaryFile() as log, _emulator(artefact, runtime, environment, log.fileno()) as (pid, url):
         answer = _invoke(url, event)
-        (process,) = children(pid)
-        cpu, peak = cpu_ms(process), peak_mb(process)
         log.seek(0)
         text = log.read().decode()
-    if answer.get("statusCode") != OK:
-        raise RuntimeError(f"The first answer of {artefact.folder.name} is {answer}; its log:\n{text}")
+        if answer.get("statusCode") != OK:
+            raise RuntimeError(f"The first answer of {artefact.folder.name} is {answer}; its log:\n{text}")
+        (process,) = children(pid)
+        cpu, peak = cpu_ms(process), peak_mb(process)
     init, first = (float(_only(pattern, text)) for pattern in (INIT, ANSWER))
     return ColdStart(init_ms=init, answer_ms=first, cpu_ms=cpu, peak_mb=peak), answer
 
@@ -104,9 +105,12 @@ def _emulator(artefact: Artefact, runtime: Path, environment: Mapping[str, str],
 
 def _invoke(url: str, event: object) -> dict[str, Any]:
     request = urllib.request.Request(url, data=json.dumps(event).encode(), method="POST")
-    with urllib.request.urlopen(request, timeout=60) as reply:
-        answer: dict[str, Any] = json.loads(reply.read())
-        return answer
+    try:
+        with urllib.request.urlopen(request, timeout=60) as reply:
+            answer: dict[str, Any] = json.loads(reply.read())
+            return answer
+    except urllib.error.HTTPError as error:  # the runtime did not start
+        return {"statusCode": error.code}
 
 
 def _emulator_path() -> Path:
