@@ -6,7 +6,7 @@ from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 
 from gateway.core.errors import GatewayError, MethodNotAllowed, ResourceNotFound
-from gateway.dialects import azure_openai, ctyun, gemini, openai
+from gateway.dialects import azure, azure_openai, ctyun, gemini, openai
 from gateway.dialects._exchange import Answer, Dialect, Exchange
 from gateway.dialects._router import serve
 from gateway.operations.gateway import Gateway
@@ -15,7 +15,7 @@ NOT_FOUND, METHOD_NOT_ALLOWED = 404, 405
 
 # OpenAI's come last: Azure's `/openai/deployments/{deployment}/…` must be tried before its `/openai/{region}/…`, and
 # Gemini's, which look at the credential, before its `/v1/models`.
-ROUTERS = (gemini.router, azure_openai.router, ctyun.router, openai.router)
+ROUTERS = (gemini.router, azure.router, azure_openai.router, ctyun.router, openai.router)
 
 DIALECT_BY_PREFIX: tuple[tuple[str, Dialect], ...] = (
     ("/v1beta/", gemini.DIALECT),
@@ -25,6 +25,10 @@ DIALECT_BY_PREFIX: tuple[tuple[str, Dialect], ...] = (
     ("/openai/eu/", openai.DIALECT),
     ("/openai/us/", openai.DIALECT),
     ("/openai/", azure_openai.DIALECT),
+    ("/embeddings", azure.DIALECT),
+    ("/images/", azure.DIALECT),
+    ("/models/", azure.DIALECT),
+    ("/info", azure.DIALECT),
 )
 
 EXPOSED_HEADERS = (
@@ -98,4 +102,6 @@ def _dialect_of(request: Request) -> Dialect:
     for prefix, dialect in DIALECT_BY_PREFIX:
         if request.url.path.startswith(prefix):
             return dialect
-    return gemini.DIALECT if gemini.has_googles_credential(request.scope) else openai.DIALECT
+    if gemini.has_googles_credential(request.scope):
+        return gemini.DIALECT
+    return azure.DIALECT if "api-key" in request.headers else openai.DIALECT

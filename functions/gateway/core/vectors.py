@@ -5,7 +5,7 @@ start that answers in base64 does not pay for it.
 """
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pybase64
 
@@ -55,3 +55,50 @@ def normalise(vector: Vector) -> Vector:
     array = as_array(vector).astype("f8")  # in single precision the length of a tiny vector would be rounded
     length = math.sqrt(float(array @ array))
     return vector if length == 0 else (array / length).astype("<f4").tobytes()
+
+
+def to_int8(vector: Vector) -> bytes:
+    """A JSON array of integers from -127 to 127: the vector scaled so that its largest component is 127.
+
+    The scale is the vector's own, so it needs no calibration data and cuts nothing off. It keeps angles and forgets
+    lengths: compare such vectors by cosine, not by dot product.
+    """
+    return _integers(_scaled(vector).astype("i1"))
+
+
+def to_uint8(vector: Vector) -> bytes:
+    """A JSON array of integers from 1 to 255: those of `to_int8`, plus 128. Take 128 off before comparing."""
+    return _integers((_scaled(vector) + 128).astype("u1"))
+
+
+def to_ubinary(vector: Vector) -> bytes:
+    """A JSON array of bytes, an eighth as many as dimensions: a bit is one where a component is greater than zero.
+
+    The first component is the highest bit of the first byte; a last byte that is not full ends in zeros.
+    """
+    return _integers(_bits(vector))
+
+
+def to_binary(vector: Vector) -> bytes:
+    """A JSON array of signed bytes: those of `to_ubinary`, less 128."""
+    return _integers((_bits(vector).astype("i2") - 128).astype("i1"))
+
+
+def _scaled(vector: Vector) -> "numpy.ndarray[tuple[int], numpy.dtype[numpy.float64]]":
+    import numpy  # noqa: PLC0415  (see the module's docstring)
+
+    array = as_array(vector).astype("f8")
+    largest = numpy.abs(array).max(initial=0)
+    return numpy.rint(array / largest * 127) if largest else array
+
+
+def _bits(vector: Vector) -> "numpy.ndarray[tuple[int], numpy.dtype[numpy.uint8]]":
+    import numpy  # noqa: PLC0415  (see the module's docstring)
+
+    return numpy.packbits(as_array(vector) > 0, bitorder="big")
+
+
+def _integers(array: "numpy.ndarray[Any, Any]") -> bytes:  # of whichever integers
+    import orjson  # noqa: PLC0415  (see the module's docstring)
+
+    return orjson.dumps(array, option=orjson.OPT_SERIALIZE_NUMPY)

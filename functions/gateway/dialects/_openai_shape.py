@@ -6,12 +6,11 @@ from typing import Any, Literal
 import orjson
 from pydantic import BaseModel, ConfigDict, Field
 
-from gateway.core import errors
+from gateway.core import errors, vectors
 from gateway.core.allowance import retry_after
 from gateway.core.catalogue import Model
 from gateway.core.embedding import CacheUse, Embedded, EmbeddingRequest, Purpose, Vector
 from gateway.core.errors import GatewayError, InvalidRequest
-from gateway.core.vectors import to_base64, to_json
 from gateway.dialects._exchange import Answer
 from gateway.dialects._inputs import read_inputs
 
@@ -52,11 +51,18 @@ def to_core(body: EmbeddingsFields, cache: CacheUse, *, model: str, purpose: Pur
 
 def render_base64(vector: Vector) -> bytes:
     """A JSON string of base64."""
-    return b'"%b"' % to_base64(vector)
+    return b'"%b"' % vectors.to_base64(vector)
 
 
-RENDERINGS: Mapping[str, Callable[[Vector], bytes]] = {"float": to_json, "base64": render_base64}
-"""By `encoding_format`: a vector as a JSON value."""
+RENDERINGS: Mapping[str, Callable[[Vector], bytes]] = {
+    "float": vectors.to_json,
+    "base64": render_base64,
+    "int8": vectors.to_int8,
+    "uint8": vectors.to_uint8,
+    "binary": vectors.to_binary,
+    "ubinary": vectors.to_ubinary,
+}
+"""By `encoding_format`: a vector as a JSON value. OpenAI's own clients know the first two."""
 
 
 def from_core(
@@ -121,6 +127,11 @@ def retry_headers(error: GatewayError) -> dict[str, str]:
         case errors.MethodNotAllowed(allowed=allowed):
             return {"allow": ", ".join(allowed)}
     return {}
+
+
+def ms_error_code(code: str) -> dict[str, str]:
+    """The header in which Microsoft's dialects repeat an error's code, unless a vendor's code cannot stand in one."""
+    return {"x-ms-error-code": code} if code.isascii() and code.isprintable() else {}
 
 
 def model_list(models: Sequence[Model], describe: Callable[[Model], dict[str, Any]]) -> Answer:

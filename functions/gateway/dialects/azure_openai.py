@@ -58,7 +58,7 @@ def render_error(error: GatewayError) -> Answer:
     """OpenAI's error object; its code stands in Azure's header too."""
     status, kind, code = shape.told(error, WIRE_ERRORS)
     answer = shape.error_answer(error, status, kind, code, param=renamed(error.param, WIRE_NAMES))
-    return Answer(body=answer.body, status=status, headers={**answer.headers, "x-ms-error-code": code})
+    return Answer(body=answer.body, status=status, headers={**answer.headers, **shape.ms_error_code(code)})
 
 
 DIALECT = Dialect(

@@ -1,0 +1,198 @@
+"""Azure AI model inference: embeddings of any model at one address, in six formats, and what the address serves.
+
+https://learn.microsoft.com/azure/ai-foundry/model-inference/reference/reference-model-inference-embeddings
+`api-version` may be any date, or missing. An error has both shapes that Microsoft documents at once, so that its SDK
+and readers of the reference page each find message, code and details.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
+
+import orjson
+from pydantic import BaseModel, ConfigDict
+
+from gateway.core import errors
+from gateway.core.catalogue import Model
+from gateway.core.embedding import EmbeddingRequest, Purpose
+from gateway.core.errors import GatewayError, InvalidRequest, UnsupportedParameter
+from gateway.dialects import _openai_shape as shape
+from gateway.dialects._exchange import Answer, Dialect, Exchange, renamed
+from gateway.dialects._inputs import read_inputs
+from gateway.dialects._router import DialectRouter
+
+Value = TypeVar("Value")
+
+PURPOSES: dict[str, Purpose | None] = {"text": None, "query": Purpose.QUERY, "document": Purpose.DOCUMENT}
+"""By `input_type`."""
+
+WIRE_NAMES = {"purpose": "input_type", "deployment": "azureml-model-deployment"}
+"""What the core calls a parameter → what this dialect's clients call it."""
+
+IN_HEADERS = {"azureml-model-deployment", "extra-parameters"}
+
+
+class EmbeddingsBody(BaseModel):
+    """`POST /embeddings`. What else is in the body is dealt with as the header `extra-parameters` says."""
+
+    model_config = ConfigDict(extra="allow", strict=True, defer_build=True)
+
+    model: str | None = None
+    input: Any  # read by `read_inputs`, whose messages name the element that is wrong
+    dimensions: int | None = None
+    encoding_format: str | None = None
+    input_type: str | None = None
+
+
+def to_core(body: EmbeddingsBody, exchange: Exchange, model: str) -> EmbeddingRequest:
+    """The request in our own words; raises `InvalidRequest`, `UnsupportedParameter`."""
+    headers = exchange.request.headers
+    extra = extra_of(body.model_extra or {}, headers.get("extra-parameters", "error"))
+    return EmbeddingRequest(
+        model=model,
+        inputs=read_inputs(body.input),
+        dimensions=body.dimensions,
+        purpose=one_of(PURPOSES, body.input_type or "text", "input_type"),
+        user=_user(extra),
+        deployment=headers.get("azureml-model-deployment"),
+        extra={name: value for name, value in extra.items() if name != "user"},
+        cache=exchange.cache_use(),
+    )
+
+
+def one_of(choices: Mapping[str, Value], value: str, param: str) -> Value:
+    """What the value stands for; raises `UnsupportedParameter` for one that stands for nothing."""
+    if value not in choices:
+        raise UnsupportedParameter(f"'{param}' must be one of {', '.join(choices)}.", param=param, value=value)
+    return choices[value]
+
+
+def extra_of(extra: Mapping[str, Any], policy: str) -> Mapping[str, Any]:
+    """The parameters to pass on of those this API does not know; raises `InvalidRequest` if it is to refuse them."""
+    match policy.strip().lower():
+        case "pass-through" | "allow":
+            return extra
+        case "ignore" | "drop":
+            return {}
+        case "error":
+            if extra:
+                raise InvalidRequest(_about_unknown(extra), param=next(iter(extra)), unknown=True)
+            return {}
+    raise InvalidRequest("'extra-parameters' must be pass-through, ignore or error.", param="extra-parameters")
+
+
+def _about_unknown(extra: Mapping[str, Any]) -> str:
+    return (
+        f"Extra parameters {', '.join(map(repr, extra))} are not allowed: remove them, or send the header "
+        "'extra-parameters: ignore' to have them dropped or 'pass-through' to hand them to the model."
+    )
+
+
+def _user(extra: Mapping[str, Any]) -> str | None:
+    # Among the extra ones it would be part of every cache key.
+    user = extra.get("user")
+    if user is not None and not isinstance(user, str):
+        raise InvalidRequest("Invalid 'user': it must be a string.", param="user")
+    return user
+
+
+WIRE_ERRORS: Mapping[type[GatewayError], tuple[int, str]] = {
+    # cause: HTTP status, code
+    errors.InvalidRequest: (400, "invalid_request"),
+    errors.UnsupportedParameter: (422, "unsupported_parameter"),
+    errors.InputTooLong: (400, "context_length_exceeded"),
+    errors.RequestTooLarge: (400, "request_too_large"),
+    errors.BodyTooLarge: (413, "body_too_large"),
+    errors.WrongContentType: (415, "unsupported_media_type"),
+    errors.Unauthenticated: (401, "Unauthorized"),
+    errors.NotPermitted: (403, "Forbidden"),
+    errors.WrongRegion: (403, "wrong_region"),
+    errors.ModelNotFound: (404, "model_not_found"),
+    errors.ResourceNotFound: (404, "NotFound"),
+    errors.MethodNotAllowed: (405, "method_not_allowed"),
+    errors.AllowanceExhausted: (429, "too_many_requests"),
+    errors.ProviderRefused: (400, "model_refused"),
+    errors.ProviderThrottled: (429, "model_too_many_requests"),
+    errors.ProviderUnavailable: (503, "model_unavailable"),
+    errors.ProviderTimeout: (504, "model_timeout"),
+    errors.ProviderMisbehaved: (502, "model_misbehaved"),
+    errors.KeysUnavailable: (503, "keys_unavailable"),
+    errors.InternalError: (500, "internal_error"),
+}
+
+
+def render_error(error: GatewayError) -> Answer:
+    """The same facts twice: nested as Microsoft's SDKs read them, flat as its reference page prints them."""
+    status, usual = WIRE_ERRORS[type(error)]
+    code = _code(error) or usual
+    param = renamed(error.param, WIRE_NAMES)
+    nested: dict[str, Any] = {"code": code, "message": error.message}
+    flat: dict[str, Any] = {"code": code, "message": error.message, "status": status}
+    if param is not None:
+        nested |= {"target": param, "details": [{"code": code, "target": param, "message": error.message}]}
+        flat |= {"param": param, "details": {"loc": _location(param), "value": _value(error)}}
+    headers = {**shape.retry_headers(error), **shape.ms_error_code(code)}
+    return Answer(body=orjson.dumps({"error": nested, **flat}), status=status, headers=headers)
+
+
+def _code(error: GatewayError) -> str | None:
+    """A more telling code than the cause's own, where there is one."""
+    match error:
+        case InvalidRequest(unknown=True):
+            return "extra_parameters_not_allowed"
+        case errors.ProviderRefused(code=str(code)):
+            return code
+    return None
+
+
+def _location(param: str) -> list[str]:
+    return ["header" if param in IN_HEADERS else "body", param]
+
+
+def _value(error: GatewayError) -> str:
+    """The value that cannot be served, as text; of other errors none, since it may be private."""
+    match error:
+        case UnsupportedParameter(value=value) if value is not None:
+            return str(value)
+        case errors.ModelNotFound(model=name):
+            return name
+    return ""
+
+
+DIALECT = Dialect(
+    name="azure",
+    render_error=render_error,
+    paths=("POST /embeddings", "POST /models/embeddings", "GET /info", "GET /models/info"),
+)
+
+router = DialectRouter(DIALECT)
+
+
+@router.route("POST", "/embeddings", "/models/embeddings")
+async def embeddings(exchange: Exchange) -> Answer:
+    """One vector per input, in input order."""
+    caller = await exchange.authenticate()
+    body = await exchange.read(EmbeddingsBody)
+    encoding = body.encoding_format or "float"
+    one_of(shape.RENDERINGS, encoding, "encoding_format")
+    request = to_core(body, exchange, body.model or only(await exchange.gateway.models.every(caller)).name)
+    embedded = await exchange.gateway.embed(request, caller, exchange.record)
+    return shape.from_core(embedded, encoding, identity=exchange.record.request_id)
+
+
+def only(models: Sequence[Model]) -> Model:
+    """The one model there is to choose; raises `InvalidRequest` if there are several, or none."""
+    if len(models) == 1:
+        return models[0]
+    names = ", ".join(model.name for model in models) or "none that this key may use"
+    raise InvalidRequest(f"Missing required parameter: 'model'. There is: {names}.", param="model")
+
+
+@router.route("GET", "/info", "/models/info")
+async def info(exchange: Exchange) -> Answer:
+    """The model named by the query's `model`; without a name the only one, or else the gateway as a whole."""
+    caller = await exchange.authenticate()
+    name = exchange.request.query_params.get("model")
+    models = [await exchange.gateway.models.one(name, caller)] if name else await exchange.gateway.models.every(caller)
+    shown = (models[0].name, models[0].owner) if len(models) == 1 else ("embeddings-gateway", "embeddings-gateway")
+    body = {"model_name": shown[0], "model_type": "embeddings", "model_provider_name": shown[1]}
+    return Answer(body=orjson.dumps(body))
