@@ -25,7 +25,7 @@ def logger() -> "Logger":
 
 @cache
 def tracer() -> "Tracer":
-    """X-Ray segments; off unless the function is traced."""
+    """X-Ray; needed only by requests that are sampled."""
     from aws_lambda_powertools import Tracer  # noqa: PLC0415  (brings aws-xray-sdk and botocore)
 
     return Tracer(auto_patch=False)
@@ -40,17 +40,17 @@ def publish(**dimensions: str) -> None:
     """Write what was counted as one CloudWatch line (EMF): for the service, and by the dimensions given."""
     metrics = _metrics()
     if dimensions:
-        metrics.add_dimensions(service=metrics.service or NAMESPACE, **dimensions)
+        metrics.add_dimensions(service=_service(), **dimensions)
     metrics.flush_metrics()
 
 
 @contextmanager
 def segment(name: str) -> Iterator[None]:
-    """A subsegment of the request's trace, where the function is traced."""
-    if os.environ.get("TRACING") != "Active":
+    """A subsegment of the request's trace, where X-Ray chose to sample it; otherwise nothing, at no cost."""
+    if "Sampled=1" not in os.environ.get("_X_AMZN_TRACE_ID", ""):
         yield
         return
-    with tracer().provider.in_subsegment(name):
+    with tracer().provider.in_subsegment(f"## {name}"):
         yield
 
 
@@ -58,4 +58,8 @@ def segment(name: str) -> Iterator[None]:
 def _metrics() -> "Metrics":
     from aws_lambda_powertools import Metrics  # noqa: PLC0415  (paid for when first used)
 
-    return Metrics(namespace=NAMESPACE)
+    return Metrics(namespace=NAMESPACE, service=_service())
+
+
+def _service() -> str:
+    return os.environ.get("POWERTOOLS_SERVICE_NAME", "embeddings-gateway")

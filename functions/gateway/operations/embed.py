@@ -14,6 +14,7 @@ from gateway.core.ports import Allowances, CachedVector, CatalogueStore, Provide
 from gateway.core.record import Record
 from gateway.core.slicing import slices
 from gateway.core.vectors import FLOAT32, is_finite, shorten
+from gateway.telemetry import segment
 
 Known = Mapping[bytes, CachedVector]
 
@@ -44,7 +45,8 @@ class Embed:
         record.model, record.inputs = model.name, len(request.inputs)
         plan = make_plan(request, caller, model, self.region)
         record.route = plan.route.name
-        reservation, known = await asyncio.gather(self._reserve(plan, caller, record), self._remembered(plan))
+        with segment("allowance and cache"):
+            reservation, known = await asyncio.gather(self._reserve(plan, caller, record), self._remembered(plan))
         fresh, failure = await self._compute(plan, known, record)
         await self._conclude(plan, reservation, fresh)
         if failure:
@@ -72,7 +74,8 @@ class Embed:
             return {}, None
         calls = [[missing[at] for at in part] for part in _parts(plan, missing)]
         started = self.clock()
-        outcomes = await self._side_by_side(plan, calls)
+        with segment("provider"):
+            outcomes = await self._side_by_side(plan, calls)
         record.upstream_time, record.upstream_calls = self.clock() - started, len(calls)
         failures = [outcome for outcome in outcomes if isinstance(outcome, GatewayError)]
         fresh: dict[bytes, CachedVector] = {}
