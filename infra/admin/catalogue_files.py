@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 import yaml
@@ -10,6 +10,7 @@ import yaml
 from gateway.stores.catalogue import ModelRow, ProviderRow
 from infra.admin.catalogue_rows import Row, Rows, describe, row_key
 from infra.admin.failures import NotTried
+from infra.admin.yaml_text import read_yaml
 
 AnyRow = TypeVar("AnyRow", bound=ProviderRow | ModelRow)
 
@@ -53,7 +54,7 @@ def read_row(entry: object, kind: type[AnyRow], place: str) -> AnyRow:
 
 def _read_yaml(file: Path) -> object:
     try:
-        return yaml.load(file.read_text(encoding="utf-8"), Loader=_StrictLoader)  # noqa: S506  # a SafeLoader
+        return read_yaml(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise NotTried(f"{file} cannot be read: {' '.join(str(error).split())}") from error
 
@@ -61,17 +62,3 @@ def _read_yaml(file: Path) -> object:
 def _name(entry: object) -> str:
     name = entry.get("name") if isinstance(entry, dict) else None
     return f" ({name})" if name else ""
-
-
-class _StrictLoader(yaml.SafeLoader):
-    """YAML that refuses a key written twice; PyYAML would keep the last in silence."""
-
-    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:  # PyYAML's own anchors
-        node = super().compose_mapping_node(anchor)
-        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
-        for position, key in enumerate(keys):
-            if key in keys[:position]:
-                raise yaml.composer.ComposerError(
-                    None, None, f"the key {key!r} stands twice", node.value[position][0].start_mark
-                )
-        return node

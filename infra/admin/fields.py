@@ -6,6 +6,7 @@ from typing import Any
 import yaml
 
 from infra.admin.failures import NotTried
+from infra.admin.yaml_text import read_yaml
 
 
 def read_fields(texts: Iterable[str]) -> dict[str, Any]:
@@ -23,6 +24,6 @@ def _read_field(text: str) -> tuple[str, Any]:
     if not (name.strip() and equals):
         raise NotTried(f"{text!r} is not of the form name=value.")
     try:
-        return name.strip(), yaml.safe_load(value)
+        return name.strip(), read_yaml(value)
     except yaml.YAMLError as error:
         raise NotTried(f"The value of {name} is not YAML: {' '.join(str(error).split())}") from error

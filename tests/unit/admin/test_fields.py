@@ -6,7 +6,15 @@ from infra.admin.fields import read_fields, read_list_of_fields
 
 def test_values_are_what_yaml_makes_of_them() -> None:
     fields = read_fields(
-        ["price=0.5", "name=a b", "shortenable=true", "aliases=[a, b]", "url=https://x/?a=b", "key=null"]
+        [
+            "price=0.5",
+            "name=a b",
+            "shortenable=true",
+            "aliases=[a, b]",
+            "url=https://x/?a=b",
+            "key=null",
+            "api_version=2024-10-21",
+        ]
     )
 
     assert fields == {
@@ -16,6 +24,7 @@ def test_values_are_what_yaml_makes_of_them() -> None:
         "aliases": ["a", "b"],
         "url": "https://x/?a=b",
         "key": None,
+        "api_version": "2024-10-21",
     }
 
 
