@@ -1,0 +1,71 @@
+"""Requests and answers as they were written down, in `tests/fixtures/wire/<dialect>/<case>.json`.
+
+A file holds its `source`, the `model` and `vectors` behind it, the `request`, the `answer` to the last byte, and
+`document`, what the vendor's own page prints as the answer, if it prints one.
+"""
+
+import json
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from gateway.core.catalogue import Model, PurposeRule, Symmetry
+from gateway.core.embedding import EmbeddingResult, Purpose
+from tests.fakes.echo_provider import EchoProvider
+from tests.fakes.models import make_model
+from tests.unit.dialects.stage import KEY, Stage
+
+FOLDER = Path(__file__).parents[2] / "fixtures" / "wire"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Golden:
+    """One file, its JSON parsed."""
+
+    name: str
+    title: str
+    source: str
+    model: dict[str, Any]
+    vectors: Sequence[Sequence[float]]
+    tokens: int
+    request: dict[str, Any]
+    answer: dict[str, Any]
+    document: dict[str, Any] | None = None
+
+    @classmethod
+    def read(cls, path: Path) -> "Golden":
+        name = path.relative_to(FOLDER).with_suffix("").as_posix()
+        return cls(name=name, **json.loads(path.read_text("utf-8")))
+
+
+def every_golden() -> list[Golden]:
+    return [Golden.read(path) for path in sorted(FOLDER.rglob("*.json"))]
+
+
+async def answer_to(golden: Golden) -> httpx.Response:
+    """What the app says to that request, with the vectors of the file behind it."""
+    request = golden.request
+    return await Stage(models=[_model(golden)], provider=EchoProvider(spoils=lambda _: _result(golden))).send(
+        request["method"],
+        request["path"],
+        headers={name: value.replace("$KEY", KEY) for name, value in request["headers"].items()},
+        content=json.dumps(request["body"], ensure_ascii=False).encode(),
+    )
+
+
+def _model(golden: Golden) -> Model:
+    told = golden.model
+    model = make_model(name=told["name"], aliases=tuple(told["aliases"]), dimensions=len(golden.vectors[0]))
+    if not told["by_purpose"]:
+        return model
+    rules = dict.fromkeys(Purpose, PurposeRule(native=True))
+    return replace(model, symmetry=Symmetry.BY_PURPOSE, purposes=rules, accepts_title=True)
+
+
+def _result(golden: Golden) -> EmbeddingResult:
+    vectors = tuple(struct.pack(f"<{len(vector)}f", *vector) for vector in golden.vectors)
+    return EmbeddingResult(vectors=vectors, tokens=golden.tokens)

@@ -1,0 +1,190 @@
+"""Every cause in every dialect: a row, a rendering its clients can read, and a request that provokes it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+import pytest
+
+from gateway.app import ROUTERS
+from gateway.core import errors
+from gateway.core.embedding import EmbeddingResult
+from gateway.core.errors import GatewayError
+from gateway.dialects import azure, azure_openai, ctyun, gemini, openai
+from gateway.dialects._exchange import Dialect
+from tests.fakes.echo_provider import EchoProvider
+from tests.fakes.models import make_model, make_route
+from tests.unit.dialects.stage import KEY, STRANGERS_KEY, Stage
+
+
+def every_cause(cause: type[GatewayError] = GatewayError) -> list[type[GatewayError]]:
+    return [found for child in cause.__subclasses__() for found in (child, *every_cause(child))]
+
+
+TABLES: Mapping[str, Mapping[type[GatewayError], Any]] = {
+    "openai": openai.WIRE_ERRORS,
+    "azure-openai": azure_openai.WIRE_ERRORS,
+    "azure": azure.WIRE_ERRORS,
+    "gemini": gemini.WIRE_ERRORS,
+    "ctyun": ctyun.WIRE_ERRORS,
+}
+
+SAMPLES: Mapping[type[GatewayError], GatewayError] = {
+    errors.InvalidRequest: errors.InvalidRequest("m", param="input", problems=[("input", "m")]),
+    errors.UnsupportedParameter: errors.UnsupportedParameter("m", param="dimensions", value=9),
+    errors.InputTooLong: errors.InputTooLong("m", index=1, tokens=9, limit=8),
+    errors.RequestTooLarge: errors.RequestTooLarge("m", param="input"),
+    errors.BodyTooLarge: errors.BodyTooLarge("m"),
+    errors.WrongContentType: errors.WrongContentType("m"),
+    errors.Unauthenticated: errors.Unauthenticated("m"),
+    errors.NotPermitted: errors.NotPermitted("m", param="model"),
+    errors.WrongRegion: errors.WrongRegion("m", param="model"),
+    errors.ModelNotFound: errors.ModelNotFound("m", model="x"),
+    errors.ResourceNotFound: errors.ResourceNotFound("m"),
+    errors.MethodNotAllowed: errors.MethodNotAllowed("m", allowed=["POST"]),
+    errors.AllowanceExhausted: errors.AllowanceExhausted("m", retry_after=2.5, limited_by="tokens"),
+    errors.ProviderRefused: errors.ProviderRefused("m", status=400),
+    errors.ProviderThrottled: errors.ProviderThrottled("m", retry_after=90),
+    errors.ProviderUnavailable: errors.ProviderUnavailable("m"),
+    errors.ProviderTimeout: errors.ProviderTimeout("m"),
+    errors.ProviderMisbehaved: errors.ProviderMisbehaved("m"),
+    errors.KeysUnavailable: errors.KeysUnavailable("m"),
+    errors.InternalError: errors.InternalError("m"),
+}
+
+DIALECTS = {router.dialect.name: router.dialect for router in ROUTERS}
+
+each_dialect = pytest.mark.parametrize("name", TABLES)
+each_cause = pytest.mark.parametrize("cause", every_cause(), ids=lambda cause: cause.__name__)
+
+
+def test_the_tables_are_those_of_every_dialect_of_the_app() -> None:
+    assert set(DIALECTS) == set(TABLES)
+
+
+@each_dialect
+def test_a_dialect_has_a_row_for_every_cause_and_no_other(name: str) -> None:
+    assert set(TABLES[name]) == set(every_cause())
+
+
+@each_dialect
+@each_cause
+def test_a_rendering_is_one_that_every_client_can_read(name: str, cause: type[GatewayError]) -> None:
+    """Every SDK looks for a string `message` in an object `error`."""
+    answer = DIALECTS[name].render_error(SAMPLES[cause])
+
+    body = httpx.Response(answer.status, content=answer.body).json()
+    assert 400 <= answer.status < 600
+    assert "m" in body["error"]["message"]
+
+
+@each_dialect
+@each_cause
+def test_only_causes_that_waiting_mends_say_when_to_try_again(name: str, cause: type[GatewayError]) -> None:
+    """azure-core tries every error again that carries Retry-After; npm clients ignore more than 60 seconds."""
+    answer = DIALECTS[name].render_error(SAMPLES[cause])
+
+    assert ("retry-after" in answer.headers) == (answer.status == 429)
+    assert 1 <= int(answer.headers.get("retry-after", "1")) <= 60
+
+
+@dataclass
+class Asker:
+    """How a dialect's client asks for the embedding of texts."""
+
+    path: str
+    body: Callable[[list[str]], dict[str, Any]]
+    unknown_path: str
+    headers: dict[str, str] = field(default_factory=lambda: {"authorization": f"Bearer {KEY}"})
+
+    async def ask(self, stage: Stage, *texts: str, **extra: Any) -> httpx.Response:
+        return await stage.send("POST", self.path, headers=self.headers, json=self.body(list(texts)) | extra)
+
+
+def _openai_body(texts: list[str]) -> dict[str, Any]:
+    return {"model": "echo", "input": texts}
+
+
+def _gemini_body(texts: list[str]) -> dict[str, Any]:
+    return {"requests": [{"content": {"parts": [{"text": text}]}} for text in texts]}
+
+
+ASKERS = {
+    "openai": Asker("/v1/embeddings", _openai_body, "/v1/nothing"),
+    "azure-openai": Asker("/openai/deployments/echo/embeddings", _openai_body, "/openai/nothing"),
+    "azure": Asker("/models/embeddings", _openai_body, "/models/nothing"),
+    "gemini": Asker("/v1beta/models/echo:batchEmbedContents", _gemini_body, "/v1beta/nothing"),
+    "ctyun": Asker("/ctyun/v1/embeddings", _openai_body, "/ctyun/v1/nothing"),
+}
+
+Provocation = Callable[[Asker], Any]  # an awaitable httpx response
+
+
+def failing(error: GatewayError) -> Provocation:
+    return lambda asker: asker.ask(Stage(provider=EchoProvider(fails=lambda _: error)), "a")
+
+
+def failing_keys(error: Exception) -> Provocation:
+    def fail() -> None:
+        raise error
+
+    return lambda asker: asker.ask(Stage(fails=fail), "a")
+
+
+async def _wrong_dimensions(asker: Asker) -> httpx.Response:
+    if asker.path.endswith("batchEmbedContents"):
+        requests = [{"outputDimensionality": 9, "content": {"parts": [{"text": "a"}]}}]
+        return await Stage().send("POST", asker.path, headers=asker.headers, json={"requests": requests})
+    return await asker.ask(Stage(), "a", dimensions=9)
+
+
+PROVOCATIONS: Mapping[type[GatewayError], Provocation] = {
+    errors.InvalidRequest: lambda asker: asker.ask(Stage(), ""),
+    errors.UnsupportedParameter: _wrong_dimensions,
+    errors.InputTooLong: lambda asker: asker.ask(Stage(models=[make_model(max_tokens=2)]), "a", "b c d e"),
+    errors.RequestTooLarge: lambda asker: asker.ask(Stage(models=[make_model(max_inputs=1)]), "a", "b"),
+    errors.BodyTooLarge: lambda asker: asker.ask(Stage(), "a" * 5_300_000),
+    errors.WrongContentType: lambda asker: Stage().send(
+        "POST", asker.path, headers={**asker.headers, "content-type": "text/plain"}, content=b"{}"
+    ),
+    errors.Unauthenticated: lambda asker: Stage().send(
+        "POST", asker.path, headers={"api-key": STRANGERS_KEY}, json=asker.body(["a"])
+    ),
+    errors.NotPermitted: lambda asker: asker.ask(Stage(key_record={"models": frozenset({"other"})}), "a"),
+    errors.WrongRegion: lambda asker: asker.ask(Stage(models=[make_model(routes=(make_route(region="us"),))]), "a"),
+    errors.ModelNotFound: lambda asker: asker.ask(Stage(models=[make_model(name="other")]), "a"),
+    errors.ResourceNotFound: lambda asker: Stage().send("POST", asker.unknown_path, headers=asker.headers),
+    errors.MethodNotAllowed: lambda asker: Stage().send("PUT", asker.path, headers=asker.headers),
+    errors.AllowanceExhausted: lambda asker: asker.ask(
+        Stage(throttles=errors.AllowanceExhausted("m", retry_after=3, limited_by="requests")), "a"
+    ),
+    errors.ProviderRefused: failing(errors.ProviderRefused("m", status=400)),
+    errors.ProviderThrottled: failing(errors.ProviderThrottled("m")),
+    errors.ProviderUnavailable: failing(errors.ProviderUnavailable("m")),
+    errors.ProviderTimeout: failing(errors.ProviderTimeout("m")),
+    errors.ProviderMisbehaved: lambda asker: asker.ask(
+        Stage(provider=EchoProvider(spoils=lambda _: EmbeddingResult(vectors=()))), "a"
+    ),
+    errors.KeysUnavailable: failing_keys(errors.KeysUnavailable("m")),
+    errors.InternalError: failing_keys(ZeroDivisionError()),
+}
+
+
+@each_dialect
+@each_cause
+async def test_every_cause_is_met_by_some_request(name: str, cause: type[GatewayError]) -> None:
+    response = await PROVOCATIONS[cause](ASKERS[name])
+
+    row = TABLES[name][cause]
+    assert response.status_code == row[0]
+    assert response.headers["content-type"] == "application/json"
+    assert response.headers["x-request-id"]
+    assert row[-1] in response.text
+
+
+@each_dialect
+def test_a_dialect_tells_what_exists(name: str) -> None:
+    dialect: Dialect = DIALECTS[name]
+
+    assert any("POST" in path for path in dialect.paths)
