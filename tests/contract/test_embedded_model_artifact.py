@@ -6,6 +6,7 @@ import base64
 import importlib.util
 import json
 import os
+import platform
 import shutil
 import struct
 import subprocess
@@ -35,7 +36,8 @@ def build(folder: Path, **environment: str) -> Path:
 
 @pytest.fixture(scope="module")
 def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build(tmp_path_factory.mktemp("host"))
+    own = "arm64" if platform.machine() in {"arm64", "aarch64"} else "x86_64"
+    return build(tmp_path_factory.mktemp("host"), ARCHITECTURE=own)
 
 
 @pytest.fixture(scope="module", params=["x86_64", "arm64"])
@@ -111,6 +113,16 @@ def test_the_runtime_has_nobody_to_report_to(architecture_and_artifacts: tuple[s
 
     assert libraries
     assert all(b"events.data.microsoft.com" not in library.read_bytes() for library in libraries)
+
+
+def test_a_missing_interpreter_is_told_in_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(subprocess.CalledProcessError) as failure:
+        build(tmp_path, RUNTIME_PYTHON="python0.1")
+
+    assert failure.value.stderr.splitlines()[0] == (
+        b"python0.1 compiles the byte code that Lambda runs, and was not found: "
+        b"install it, or set RUNTIME_PYTHON to where it is."
+    )
 
 
 def test_libraries_are_for_the_architecture_asked_for(architecture_and_artifacts: tuple[str, Path]) -> None:
