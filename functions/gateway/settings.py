@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+_OIDC_NAMES = ("OIDC_AUDIENCE", "OIDC_JWKS_URL", "OIDC_WORKSPACE_CLAIM")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
@@ -20,6 +22,17 @@ class Settings:
     other_stages: dict[str, str]
     allow_loopback_providers: bool
     cors_origins: tuple[str, ...]
+    oidc: "OidcSettings | None" = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OidcSettings:
+    """The identity provider whose tokens are taken beside keys; `workspace_claim` tells whom a token is for."""
+
+    issuer: str
+    audiences: tuple[str, ...]
+    jwks_url: str
+    workspace_claim: str
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
@@ -36,6 +49,20 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         other_stages=_other_stages(environment["STAGE"], environment.get("OTHER_STAGE_URL", "")),
         allow_loopback_providers=environment.get("ALLOW_LOOPBACK_PROVIDERS", "false") == "true",
         cors_origins=_list(environment.get("CORS_ORIGINS", "")),
+        oidc=_oidc(environment) if environment.get("OIDC_ISSUER") else None,
+    )
+
+
+def _oidc(environment: Mapping[str, str]) -> OidcSettings:
+    """Without an audience or a claim any token of the issuer would open any door, so there is no default for them."""
+    missing = [name for name in _OIDC_NAMES if not environment.get(name)]
+    if missing:
+        raise KeyError(missing[0])
+    return OidcSettings(
+        issuer=environment["OIDC_ISSUER"],
+        audiences=_list(environment["OIDC_AUDIENCE"]),
+        jwks_url=environment["OIDC_JWKS_URL"],
+        workspace_claim=environment["OIDC_WORKSPACE_CLAIM"],
     )
 
 

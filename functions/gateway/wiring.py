@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from ssl import SSLContext
 
 from gateway import telemetry
+from gateway.core.ports import IdentityTokens
 from gateway.operations.authenticate import Authenticate
 from gateway.operations.embed import Embed
 from gateway.operations.gateway import Gateway
@@ -37,6 +38,7 @@ def wire_gateway(settings: Settings, environment: Mapping[str, str]) -> Gateway:
             keys=SecretApiKeys(secrets, prefix=settings.api_keys_secret_prefix, clock=time.time),
             catalogue=catalogue,
             now=time.time,
+            identity=_identity(settings),
         ),
         embed=Embed(
             region=settings.stage,
@@ -50,6 +52,22 @@ def wire_gateway(settings: Settings, environment: Mapping[str, str]) -> Gateway:
         answers=BucketAnswers(Bucket(aws, settings.files_bucket)),
         other_stages=settings.other_stages,
     )
+
+
+def _identity(settings: Settings) -> IdentityTokens | None:
+    if settings.oidc is None:
+        return None
+    from gateway.providers.documents import document_fetcher  # noqa: PLC0415  (few stages have one)
+    from gateway.stores.identity import Issuer, OidcTokens  # noqa: PLC0415
+
+    issuer = Issuer(
+        name=settings.oidc.issuer,
+        audiences=settings.oidc.audiences,
+        jwks_url=settings.oidc.jwks_url,
+        claim=settings.oidc.workspace_claim,
+    )
+    fetch = document_fetcher(allow_loopback=settings.allow_loopback_providers)
+    return OidcTokens(issuer, fetch=fetch, clock=time.time)
 
 
 def _aws_client(environment: Mapping[str, str]) -> AwsClient:

@@ -35,6 +35,14 @@ class Caller:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """Whom an identity provider's token is for; `subject` tells callers apart without naming them."""
+
+    workspace: str
+    subject: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class KeyRecord:
     """What is kept of a key: never the key. Times are Unix seconds."""
 

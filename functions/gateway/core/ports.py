@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from gateway.core.allowance import Reservation
-from gateway.core.caller import KeyRecords, Limits, Workspace
+from gateway.core.caller import Identity, KeyRecords, Limits, Workspace
 from gateway.core.catalogue import Catalogue, Route
 from gateway.core.embedding import EmbeddingResult, Input, Purpose, Vector
 
@@ -54,6 +54,13 @@ class ApiKeys(Protocol):
 
         `key_id` is the key that is looked for: if memory does not hold it, the store may look again.
         """
+
+
+class IdentityTokens(Protocol):
+    """Tokens of the operator's identity provider."""
+
+    async def read(self, token: str) -> Identity:
+        """Whom the token is for; raises `Unauthenticated`, and `KeysUnavailable` when that cannot be known."""
 
 
 class ProviderKeys(Protocol):

@@ -1,4 +1,4 @@
-"""API key → Caller."""
+"""API key, or an identity provider's token → Caller."""
 
 import asyncio
 from collections.abc import Callable
@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from gateway.core import api_key
 from gateway.core.caller import Caller, KeyRecord
 from gateway.core.errors import Unauthenticated
-from gateway.core.ports import ApiKeys, CatalogueStore
+from gateway.core.ports import ApiKeys, CatalogueStore, IdentityTokens
+
+DOTS_OF_A_TOKEN = 2
+"""A signed token has three parts; a key of ours has no dot."""
 
 # Compared with when there is no such key, so that an unknown key takes as long as a wrong secret.
 _NOBODY = KeyRecord(key_id="", sha256="0" * 64, created=0, disabled=True)
@@ -15,11 +18,15 @@ _NOBODY = KeyRecord(key_id="", sha256="0" * 64, created=0, disabled=True)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Authenticate:
-    """Raises `Unauthenticated` for a key that opens nothing, `KeysUnavailable` when that cannot be known."""
+    """Raises `Unauthenticated` for a key that opens nothing, `KeysUnavailable` when that cannot be known.
+
+    `identity` reads tokens where the operator has an identity provider; without one every credential is a key.
+    """
 
     keys: ApiKeys
     catalogue: CatalogueStore
     now: Callable[[], float]
+    identity: IdentityTokens | None = None
 
     async def __call__(self, text: str | None) -> Caller:
         if not text:
@@ -27,6 +34,16 @@ class Authenticate:
                 "No API key was given. Send it as 'Authorization: Bearer <key>', 'api-key' or 'x-goog-api-key'.",
                 missing=True,
             )
+        if self.identity is not None and text.count(".") == DOTS_OF_A_TOKEN:
+            return await self._by_token(self.identity, text)
+        return await self._by_key(text)
+
+    async def _by_token(self, identity: IdentityTokens, token: str) -> Caller:
+        who = await identity.read(token)
+        workspace = await self.catalogue.workspace(who.workspace)
+        return Caller(workspace=workspace, key_id=who.subject, dialect=workspace.dialect)
+
+    async def _by_key(self, text: str) -> Caller:
         key = api_key.parse(text)
         # The models are not needed here, but next: on a cold start the three look-ups overlap.
         records, workspace, _ = await asyncio.gather(

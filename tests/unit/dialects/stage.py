@@ -74,10 +74,14 @@ class Stage:
         return "https://files.invalid/answer"
 
     @property
+    def authenticate(self) -> Authenticate:
+        return Authenticate(keys=self, catalogue=self, now=lambda: 1_000.0)
+
+    @property
     def gateway(self) -> Gateway:
         return Gateway(
             region="eu",
-            authenticate=Authenticate(keys=self, catalogue=self, now=lambda: 1_000.0),
+            authenticate=self.authenticate,
             embed=Embed(
                 region="eu",
                 catalogue=self,

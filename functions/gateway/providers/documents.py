@@ -1,0 +1,32 @@
+"""Documents that an operator named by their address, fetched as carefully as vendors are asked: to checked addresses
+only, and without following redirects.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from gateway.providers._connections import Connections
+from gateway.providers._http1 import HttpCall, MalformedReply
+
+OK = 200
+LIMIT = 1024 * 1024
+"""Bytes."""
+TIMEOUT = 5.0
+"""Seconds."""
+
+
+def document_fetcher(*, allow_loopback: bool) -> Callable[[str], Awaitable[bytes]]:
+    """A function that gets what lies at an address; it raises `OSError`, and `AddressRefused`, a `ValueError`."""
+    connections = Connections(allow_loopback=allow_loopback)
+
+    async def fetch(url: str) -> bytes:
+        async with asyncio.timeout(TIMEOUT):
+            try:
+                reply = await connections.send(HttpCall(method="GET", url=url, body=b""), limit=LIMIT)
+            except MalformedReply as error:
+                raise OSError("the reply is not HTTP") from error
+        if reply.status != OK:
+            raise OSError(f"the reply has the status {reply.status}")
+        return reply.body
+
+    return fetch
