@@ -2,11 +2,14 @@
 
 import os
 
-from mangum import Mangum
+from gateway.frugal_imports import frugal_imports
 
-from gateway.app import create_app
-from gateway.settings import read_settings
-from gateway.wiring import wire_gateway
+with frugal_imports():
+    from mangum import Mangum
+
+    from gateway.app import create_app
+    from gateway.settings import read_settings
+    from gateway.wiring import wire_gateway
 
 settings = read_settings(os.environ)
 app = create_app(wire_gateway(settings, os.environ), cors_origins=settings.cors_origins)
