@@ -46,8 +46,10 @@ async def running_stack(home: Home, port: int) -> AsyncIterator[None]:
                 await _embed_once(base_url, key)
                 with _described(home, emulator, base_url, key):
                     say_success(home, base_url, key)
-                    yield
-                    say("Stopping ...")
+                    try:
+                        yield
+                    finally:
+                        say("Stopping ...")
 
 
 def check_port(port: int) -> None:

@@ -40,10 +40,12 @@ class Stack:
         """The outputs of the deployed stack, by name."""
         return read_outputs(self.endpoint)
 
-    def client(self, service: str, **identity: str) -> Any:
-        """A client of boto3, which has no types: the root user's, or that of `identity`."""
-        identity = identity or {name.lower(): value for name, value in ROOT_IDENTITY.items()}
-        return boto3.Session(region_name=REGION, **identity).client(service, endpoint_url=self.endpoint)
+    def client(self, service: str) -> Any:
+        """A client of boto3 (which has no types) for one AWS service, with the root user's rights."""
+        session: Any = boto3.Session(
+            ROOT_IDENTITY["AWS_ACCESS_KEY_ID"], ROOT_IDENTITY["AWS_SECRET_ACCESS_KEY"], region_name=REGION
+        )
+        return session.client(service, endpoint_url=self.endpoint)
 
 
 @contextlib.contextmanager
