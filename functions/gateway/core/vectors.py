@@ -39,6 +39,10 @@ def as_array(vector: Vector) -> "numpy.ndarray[tuple[int], numpy.dtype[numpy.flo
 
 def is_finite(vector: Vector) -> bool:
     """Whether no component is NaN or infinite."""
+    # The highest byte of either is 0x7f or 0xff; so it is for 2 ** 127 and more, but such vectors are not met.
+    highest_bytes = bytes(vector)[FLOAT32 - 1 :: FLOAT32]
+    if b"\x7f" not in highest_bytes and b"\xff" not in highest_bytes:
+        return True
     # A sum of float32 in double precision cannot overflow, and keeps any NaN or infinity it meets.
     return math.isfinite(sum(memoryview(vector).cast("B").cast("f")))
 
