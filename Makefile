@@ -33,10 +33,11 @@ install: .venv/.installed ## installs what the other commands need into .tools a
 
 test: check unit contract e2e ## everything that CI runs
 
-check: install ## format, lint, types, and the templates
+check: install ## format, lint, types, the templates, and that requirements.txt is the lock's
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	@$(EXPORT) | cmp - functions/requirements.txt || { echo >&2 "functions/requirements.txt is not what uv.lock says: run make requirements."; exit 1; }
 	@for template in template.yaml infra/alarms.yaml infra/dashboard.yaml; do \
 		$(BIN)/sam validate --lint --region eu-central-1 --template $$template || exit 1; done
 
@@ -62,9 +63,9 @@ deploy: build ## deploys to AWS; STAGE=eu or us
 
 # What the API function carries. botocore and what only it needs come with Lambda's own Python.
 LAMBDA_HAS := botocore jmespath python-dateutil six urllib3
+EXPORT = $(UV) export --quiet --frozen --no-dev --no-emit-project --no-header $(LAMBDA_HAS:%=--no-emit-package %)
 requirements: install ## writes functions/requirements.txt from uv.lock
-	$(UV) export --quiet --frozen --no-dev --no-emit-project --no-header --format requirements-txt \
-		$(LAMBDA_HAS:%=--no-emit-package %) --output-file functions/requirements.txt
+	$(EXPORT) --output-file functions/requirements.txt
 
 .venv/.installed: pyproject.toml uv.lock $(UV)
 	@echo "Installing what pyproject.toml names into .venv ..."
