@@ -69,7 +69,8 @@ requirements: install ## writes functions/requirements.txt from uv.lock
 
 .venv/.installed: pyproject.toml uv.lock $(UV)
 	@echo "Installing what pyproject.toml names into .venv ..."
-	@$(UV) sync --quiet --locked --python .tools/bin/python || { echo >&2 "The packages cannot be installed: is there a network?"; exit 1; }
+	@$(UV) sync --quiet --locked --python .tools/bin/python 2>.tools/sync.log \
+		|| { echo >&2 "The packages cannot be installed: is there a network? .tools/sync.log says more."; exit 1; }
 	@touch $@
 
 $(UV):
@@ -77,5 +78,5 @@ $(UV):
 	@$(PYTHON) -c '$(SUPPORTED)' || { echo >&2 "$(PYTHON) is no Python 3.11, 3.12 or 3.13."; exit 1; }
 	@echo "Installing uv into .tools ..."
 	@$(PYTHON) -m venv .tools
-	@.tools/bin/python -m pip install --quiet --disable-pip-version-check --retries 1 uv==$(UV_VERSION) \
-		|| { echo >&2 "uv cannot be installed: is there a network?"; exit 1; }
+	@.tools/bin/python -m pip install --quiet --disable-pip-version-check --retries 1 uv==$(UV_VERSION) 2>.tools/uv.log \
+		|| { echo >&2 "uv cannot be installed: is there a network? .tools/uv.log says more."; exit 1; }
