@@ -37,6 +37,11 @@ class Plan:
     estimates: tuple[int, ...]
     keys: tuple[bytes, ...]
 
+    def tokens_to_reserve(self, budget: int) -> int:
+        """The estimate; or all of a smaller budget, unless the request is certainly too large even for that."""
+        estimate = sum(self.estimates)
+        return estimate if estimate <= budget else max(budget, sum(map(_least_tokens, self.request.inputs)))
+
     def call(self, positions: Sequence[int]) -> ProviderCall:
         """The call that asks for the inputs at these positions."""
         request, rule = self.request, self.rule

@@ -79,6 +79,9 @@ class Allowances(Protocol):
         Raises `RequestTooLarge` if `tokens` exceed the whole budget of a minute.
         """
 
+    def standing(self, workspace: str, limits: Limits) -> Reservation:
+        """What was left of this minute's allowance when it was last seen; asks nobody and takes nothing."""
+
     async def settle(self, reservation: Reservation, tokens: int) -> None:
         """Replace the reservation's estimate by what was used."""
 

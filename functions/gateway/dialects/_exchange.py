@@ -59,6 +59,7 @@ class Exchange:
         """Who calls; raises `Unauthenticated`, `KeysUnavailable`."""
         caller = await self.gateway.authenticate(credential(self.request))
         self.record.caller = caller
+        self.record.allowance = self.gateway.standing(caller)
         return caller
 
     async def read(self, model: type[Body], word: Wording | None = None) -> Body:

@@ -55,8 +55,9 @@ class Embed:
 
     async def _reserve(self, plan: Plan, caller: Caller, record: Record) -> Reservation:
         workspace = caller.workspace
+        tokens = plan.tokens_to_reserve(workspace.limits.tokens)
         try:
-            record.allowance = await self.allowances.reserve(workspace.name, workspace.limits, sum(plan.estimates))
+            record.allowance = await self.allowances.reserve(workspace.name, workspace.limits, tokens)
         except AllowanceExhausted as error:
             record.allowance = error.standing
             raise

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from gateway.core.allowance import Reservation
+from gateway.core.caller import Caller
 from gateway.core.ports import Answers
 from gateway.operations.authenticate import Authenticate
 from gateway.operations.embed import Embed
@@ -18,3 +20,7 @@ class Gateway:
     models: Models
     answers: Answers
     other_stages: dict[str, str]
+
+    def standing(self, caller: Caller) -> Reservation:
+        """What is left of the caller's allowance, as far as is known without asking."""
+        return self.embed.allowances.standing(caller.workspace.name, caller.workspace.limits)

@@ -22,10 +22,14 @@ class Models:
 
     async def one(self, name: str, caller: Caller) -> Model:
         """The one of that name or alias; raises `ModelNotFound`, also for a model the caller may not see."""
-        model = (await self.catalogue.catalogue()).find(name)
+        model = await self.find(name)
         if not self._is_open(model, caller):
             raise ModelNotFound(f"The model {name!r} does not exist.", model=name)
         return model
+
+    async def find(self, name: str) -> Model:
+        """The one of that name or alias, whoever may use it; raises `ModelNotFound`."""
+        return (await self.catalogue.catalogue()).find(name)
 
     def _is_open(self, model: Model, caller: Caller) -> bool:
         return caller.may_use(model.name) and any(route.region == self.region for route in model.routes)

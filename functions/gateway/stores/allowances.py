@@ -78,6 +78,8 @@ class CountedAllowances:
         """Counters that had no request left."""
         self._own: dict[str, Counts] = {}
         """What was admitted without DynamoDB."""
+        self._seen: dict[str, Counts] = {}
+        """Counters as they stood when this function last wrote or was refused."""
 
     async def reserve(self, workspace: str, limits: Limits, tokens: int) -> Reservation:
         """Take one request and `tokens` from this minute's allowance; raises `AllowanceExhausted`.
@@ -99,6 +101,12 @@ class CountedAllowances:
             return self._reserve_alone(asked, "paused")
         return await self._reserve_together(asked)
 
+    def standing(self, workspace: str, limits: Limits) -> Reservation:
+        """What was left of this minute's allowance when this function last saw it; asks and takes nothing."""
+        now = self._clock()
+        self._enter(window_of(now))
+        return _Asked(workspace, limits, 0, now).granted(self._seen.get(workspace, Counts()))
+
     async def settle(self, reservation: Reservation, tokens: int) -> None:
         """Replace the reservation's estimate by what was used; to be called once."""
         self._enter(window_of(self._clock()))
@@ -115,7 +123,7 @@ class CountedAllowances:
     def _enter(self, window: int) -> None:
         if window != self._window:
             self._window = window
-            for of_the_window_before in (self._owed, self._spent, self._own):
+            for of_the_window_before in (self._owed, self._spent, self._own, self._seen):
                 of_the_window_before.clear()
 
     async def _reserve_together(self, asked: "_Asked") -> Reservation:
@@ -137,9 +145,15 @@ class CountedAllowances:
             self._owe_unsure(asked.workspace, asked.window, owed)
             raise
         self._breaker.succeeded()
+        self._see(asked, counts)
         return asked.granted(counts)
 
+    def _see(self, asked: "_Asked", counts: Counts) -> None:
+        if asked.window == self._window:
+            self._seen[asked.workspace] = counts
+
     def _refusal(self, asked: "_Asked", counts: Counts) -> AllowanceExhausted:
+        self._see(asked, counts)
         if counts.requests >= asked.limits.requests and asked.window == self._window:
             self._spent[asked.workspace] = counts  # requests are never given back: no need to ask again
         return asked.exhausted(counts)

@@ -41,10 +41,13 @@ class Ledger:
 
     async def reserve(self, workspace: str, limits: Limits, tokens: int) -> Reservation:
         self.reserved.append(tokens)
+        return self.standing(workspace, limits)
+
+    def standing(self, workspace: str, limits: Limits) -> Reservation:
         return Reservation(
             workspace=workspace,
             window=0,
-            tokens=tokens,
+            tokens=0,
             limits=limits,
             remaining_requests=1,
             remaining_tokens=1,
@@ -79,6 +82,7 @@ class Stage:
     memory: Memory = field(default_factory=Memory)
     record: Record = field(default_factory=lambda: Record(request_id="r"))
     patience: float = 25.0
+    workspace: Workspace = field(default_factory=lambda: make_caller().workspace)
 
     async def ask(self, *inputs: str | tuple[int, ...], **request: Any) -> Embedded:
         embed = Embed(
@@ -90,7 +94,8 @@ class Stage:
             clock=lambda: 0.0,
             patience=self.patience,
         )
-        return await embed(EmbeddingRequest(model="echo", inputs=inputs, **request), make_caller(), self.record)
+        caller = make_caller(workspace=self.workspace)
+        return await embed(EmbeddingRequest(model="echo", inputs=inputs, **request), caller, self.record)
 
 
 def expected(inputs: Sequence[str]) -> tuple[bytes, ...]:
@@ -187,6 +192,19 @@ async def test_the_estimate_is_settled_by_what_the_vendor_counted() -> None:
     await stage.ask("one two three four")
 
     assert (stage.ledger.reserved, stage.ledger.settled) == ([6], [4])
+
+
+@pytest.mark.parametrize(
+    ("text", "reserved"),
+    [("word " * 10, 17), ("x" * 3000, 500), ("a b " * 300, 600)],
+    ids=["it fits", "it may fit", "it cannot fit"],
+)
+async def test_a_text_that_may_fit_the_budget_reserves_all_of_it(text: str, reserved: int) -> None:
+    stage = Stage(workspace=Workspace(name="acme", limits=Limits(tokens=500)))
+
+    await stage.ask(text)
+
+    assert stage.ledger.reserved == [reserved]
 
 
 async def test_hits_cost_no_tokens() -> None:
