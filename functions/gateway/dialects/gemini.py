@@ -24,9 +24,6 @@ from gateway.dialects._openai_shape import retry_headers
 from gateway.dialects._router import DialectRouter
 from gateway.operations.embed_each import EmbeddedEach, embed_each
 
-MAX_REQUESTS = 100
-"""Requests in one batch, as Google has it; a model's `max_contents` may say more."""
-
 TaskType = Literal[
     "TASK_TYPE_UNSPECIFIED",
     "RETRIEVAL_QUERY",
@@ -335,25 +332,19 @@ async def batch_embed_contents(exchange: Exchange) -> Answer:
     body = await exchange.read(BatchEmbedContentsRequest, word)
     name = exchange.request.path_params["name"]
     asked = body.requests or ()
-    await _check_count(exchange, name, len(asked))
+    _check_count(asked, await exchange.gateway.models.find(name))
     requests = [to_core(each, exchange, name, f"requests[{index}].") for index, each in enumerate(asked)]
     return batch_answer(await embed_each(exchange.gateway.embed, requests, caller, exchange.record))
 
 
-async def _check_count(exchange: Exchange, name: str, count: int) -> None:
-    if not count:
+def _check_count(requests: Sequence[EmbedContentRequest], model: Model) -> None:
+    if not requests:
         raise InvalidRequest("'requests' is empty: give at least one request.", param="requests")
-    if count <= MAX_REQUESTS:
-        return
-    most = await _most_requests(exchange, name)
-    if count > most:
-        raise RequestTooLarge(f"At most {most} requests can be in one batch; this one has {count}.", param="requests")
-
-
-async def _most_requests(exchange: Exchange, name: str) -> int:
-    caller = exchange.record.caller
-    model = await exchange.gateway.models.one(name, caller) if caller else None
-    return model.max_contents if model else MAX_REQUESTS
+    if len(requests) > model.max_contents:
+        raise RequestTooLarge(
+            f"At most {model.max_contents} requests can be in one batch; this one has {len(requests)}.",
+            param="requests",
+        )
 
 
 @router.route("GET", f"{SHARED}/models", only_if=has_googles_credential)

@@ -60,6 +60,9 @@ class Stage:
             raise self.throttles
         return standing(workspace, limits, tokens)
 
+    def standing(self, workspace: str, limits: Limits) -> Reservation:
+        return standing(workspace, limits)
+
     async def settle(self, reservation: Reservation, tokens: int) -> None:
         pass
 
