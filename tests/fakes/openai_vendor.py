@@ -91,7 +91,7 @@ def _base(dimensions: int) -> list[float]:
     numbers = random.Random(20)
     values = [numbers.gauss(0, 1) for _ in range(dimensions)]
     length = sum(value * value for value in values) ** 0.5
-    return [value / length for value in values]
+    return list(struct.unpack(f"<{dimensions}f", _floats([value / length for value in values])))
 
 
 def _floats(values: Sequence[float]) -> bytes:
@@ -103,8 +103,8 @@ def _signed(values: Sequence[float], byte: int) -> list[float]:
 
 
 def _text(value: float) -> str:
-    """As OpenAI prints a float32: about eight digits that count."""
-    return f"{value:.8g}"
+    """Nine digits tell every float32 from its neighbours, so both encodings are the same vector."""
+    return f"{value:.9g}"
 
 
 def _digest(item: Input | Sequence[int]) -> bytes:

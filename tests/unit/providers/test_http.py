@@ -1,0 +1,262 @@
+"""Calls over HTTP, from the port to a vendor on loopback and back, and what becomes of every way to fail."""
+
+import asyncio
+import logging
+
+import pytest
+
+from gateway.core.embedding import EmbeddingResult
+from gateway.core.errors import (
+    GatewayError,
+    InputTooLong,
+    ProviderMisbehaved,
+    ProviderRefused,
+    ProviderThrottled,
+    ProviderTimeout,
+    ProviderUnavailable,
+)
+from gateway.core.ports import ProviderCall
+from gateway.core.vectors import as_array
+from gateway.providers import openai
+from gateway.providers._connections import Connections
+from gateway.providers._http import HttpProvider, reply_limit
+from tests.fakes.openai_vendor import KEY, vector
+from tests.unit.providers.builders import Keys, a_call, a_provider, a_route
+from tests.unit.providers.conftest import RunningVendor
+
+SECRET = "the-text-that-was-embedded"
+
+
+@pytest.fixture
+def provider(connections: Connections) -> HttpProvider:
+    return HttpProvider(vendor=openai, keys=Keys(vendor=KEY, wrong="sk-wrong-key"), connections=connections)
+
+
+def call_to(
+    vendor: RunningVendor, model: str = "text-embedding-3-small", *inputs: str, key: str = "vendor", timeout: float = 5
+) -> ProviderCall:
+    row = a_provider(url=vendor.url, key=key, timeout=timeout)
+    return a_call(*(inputs or (SECRET, "two")), route=a_route(row, vendor_model=model), native_dimensions=1536)
+
+
+def components(result: EmbeddingResult) -> list[list[float]]:
+    return [as_array(item).tolist() for item in result.vectors]
+
+
+@pytest.mark.parametrize("model", ["text-embedding-3-small", "shuffled-index", "chunked", "close-after"])
+async def test_texts_become_vectors_in_their_order(vendor: RunningVendor, provider: HttpProvider, model: str) -> None:
+    texts = [f"text {at}" for at in range(20)]
+
+    result = await provider.embed(call_to(vendor, model, *texts))
+
+    assert components(result) == [vector(text, 1536) for text in texts]
+    assert result.tokens == 20
+    assert vendor.vendor.seen["base64"] == 1
+
+
+@pytest.mark.parametrize("model", ["floats-only", "mixed"])
+async def test_floats_are_read_where_base64_was_asked(
+    vendor: RunningVendor, provider: HttpProvider, model: str
+) -> None:
+    result = await provider.embed(call_to(vendor, model, "a", "b"))
+
+    assert components(result) == [vector(text, 1536) for text in "ab"]
+
+
+async def test_a_whole_request_of_short_texts_fits(vendor: RunningVendor, provider: HttpProvider) -> None:
+    texts = [f"{at}" for at in range(2048)]
+
+    result = await provider.embed(call_to(vendor, "floats-only", *texts))
+
+    assert len(result.vectors) == 2048
+    assert as_array(result.vectors[2047]).tolist() == vector("2047", 1536)
+
+
+FAILURES: dict[str, type[GatewayError]] = {
+    "fail-400": ProviderRefused,
+    "fail-401": ProviderUnavailable,
+    "fail-403": ProviderUnavailable,
+    "fail-404": ProviderRefused,
+    "fail-408": ProviderTimeout,
+    "fail-422": ProviderRefused,
+    "fail-429": ProviderThrottled,
+    "fail-429-quota": ProviderRefused,
+    "fail-500": ProviderUnavailable,
+    "fail-503": ProviderUnavailable,
+    "fail-504": ProviderTimeout,
+    "over-context": InputTooLong,
+    "duplicate-index": ProviderMisbehaved,
+    "index-out-of-range": ProviderMisbehaved,
+    "wrong-count": ProviderMisbehaved,
+    "short-vector": ProviderMisbehaved,
+    "nan": ProviderMisbehaved,
+    "html": ProviderMisbehaved,
+    "html-502": ProviderUnavailable,
+    "empty": ProviderMisbehaved,
+    "not-json": ProviderMisbehaved,
+    "redirect": ProviderMisbehaved,
+    "hang-up": ProviderUnavailable,
+    "cut-short": ProviderUnavailable,
+    "gone": ProviderRefused,
+}
+
+
+@pytest.mark.parametrize(("model", "expected"), FAILURES.items())
+async def test_each_failure_has_its_cause_and_keeps_our_secrets(
+    vendor: RunningVendor,
+    provider: HttpProvider,
+    caplog: pytest.LogCaptureFixture,
+    model: str,
+    expected: type[GatewayError],
+) -> None:
+    with pytest.raises(GatewayError) as caught:
+        await provider.embed(call_to(vendor, model))
+
+    assert type(caught.value) is expected
+    for told in (caught.value.message, caplog.text):
+        assert KEY not in told
+        assert SECRET not in told
+        assert "127.0.0.1" not in told
+
+
+async def test_a_throttled_call_says_when_to_return(vendor: RunningVendor, provider: HttpProvider) -> None:
+    with pytest.raises(ProviderThrottled) as caught:
+        await provider.embed(call_to(vendor, "fail-429-retry-after-2"))
+
+    assert caught.value.retry_after == 2
+
+
+async def test_a_vendor_that_recovers_is_asked_on_the_same_connection(
+    vendor: RunningVendor, provider: HttpProvider
+) -> None:
+    with pytest.raises(ProviderUnavailable):
+        await provider.embed(call_to(vendor, "fail-once-503"))
+
+    result = await provider.embed(call_to(vendor, "fail-once-503"))
+
+    assert len(result.vectors) == 2
+    assert vendor.vendor.seen["connections"] == 1
+
+
+async def test_a_key_the_vendor_refuses_is_told_to_the_operator_alone(
+    vendor: RunningVendor, provider: HttpProvider, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(ProviderUnavailable) as caught:
+        await provider.embed(call_to(vendor, key="wrong"))
+
+    assert "key" not in caught.value.message
+    assert "provider vendor refuses our key: HTTP 401" in caplog.text
+    assert "sk-wrong" not in caplog.text
+
+
+async def test_the_end_of_a_line_is_no_part_of_a_key(vendor: RunningVendor, connections: Connections) -> None:
+    provider = HttpProvider(vendor=openai, keys=Keys(vendor=f" {KEY}\n"), connections=connections)
+
+    result = await provider.embed(call_to(vendor))
+
+    assert len(result.vectors) == 2
+
+
+async def test_a_key_that_is_none_is_the_operator_s_fault(
+    vendor: RunningVendor, connections: Connections, caplog: pytest.LogCaptureFixture
+) -> None:
+    provider = HttpProvider(vendor=openai, keys=Keys(vendor="two\nlines"), connections=connections)
+
+    with pytest.raises(ProviderUnavailable, match="not set up"):
+        await provider.embed(call_to(vendor))
+
+    assert "misconfigured" in caplog.text
+    assert "lines" not in caplog.text
+
+
+async def test_our_key_is_taken_out_of_what_a_vendor_repeats(connections: Connections) -> None:
+    async def parrot(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        body = b'{"error":{"message":"You sent ' + head.partition(b"Bearer ")[2].partition(b"\r")[0] + b'!"}}'
+        writer.write(b"HTTP/1.1 400 No\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body))
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(parrot, "127.0.0.1", 0)
+    row = a_provider(url=f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", key="vendor")
+    provider = HttpProvider(vendor=openai, keys=Keys(vendor="opaque.token"), connections=connections)
+
+    async with server:
+        with pytest.raises(ProviderRefused) as caught:
+            await provider.embed(a_call(route=a_route(row)))
+
+    assert caught.value.message == "You sent [key]!"
+
+
+async def test_no_call_waits_longer_than_its_row_says(vendor: RunningVendor, provider: HttpProvider) -> None:
+    with pytest.raises(ProviderTimeout):
+        await provider.embed(call_to(vendor, "slow-30s", timeout=0.05))
+
+
+@pytest.mark.parametrize("left", [0.05, 0.0, -1.0])
+async def test_no_call_waits_longer_than_the_request_has(
+    vendor: RunningVendor, connections: Connections, left: float
+) -> None:
+    provider = HttpProvider(vendor=openai, keys=Keys(vendor=KEY), connections=connections, time_left=lambda: left)
+
+    with pytest.raises(ProviderTimeout):
+        await provider.embed(call_to(vendor, "slow-30s", timeout=25))
+
+
+async def test_calls_of_a_request_are_under_way_side_by_side(vendor: RunningVendor, provider: HttpProvider) -> None:
+    results = await asyncio.gather(*(provider.embed(call_to(vendor, "slow-0.1s", text)) for text in "abcdefgh"))
+
+    assert [components(result) for result in results] == [[vector(text, 1536)] for text in "abcdefgh"]
+    assert vendor.vendor.seen["connections"] == 8  # one after the other they would have shared one
+
+
+async def test_a_cancelled_request_cancels_its_call(vendor: RunningVendor, provider: HttpProvider) -> None:
+    task = asyncio.create_task(provider.embed(call_to(vendor, "slow-30s")))
+    await asyncio.sleep(0.05)
+
+    task.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+@pytest.mark.parametrize(
+    "url", ["https://10.0.0.1/v1", "https://user:hunter2@vendor.example", "ftp://vendor.example", "https://[::1"]
+)
+async def test_an_address_a_provider_may_not_have_is_told_to_the_operator_alone(
+    provider: HttpProvider, caplog: pytest.LogCaptureFixture, url: str
+) -> None:
+    with pytest.raises(ProviderUnavailable) as caught:
+        await provider.embed(a_call(route=a_route(a_provider(url=url))))
+
+    assert caught.value.message == "The provider of this model is not set up correctly."
+    assert "provider vendor is misconfigured" in caplog.text
+    assert caplog.records[0].levelno == logging.ERROR
+    assert "hunter2" not in caplog.text
+
+
+async def test_a_setting_nobody_knows_is_told_to_the_operator_alone(
+    provider: HttpProvider, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(ProviderUnavailable, match="not set up"):
+        await provider.embed(a_call(route=a_route(a_provider(settings={"pth": "/x"}))))
+
+    assert "pth" in caplog.text
+
+
+async def test_a_vendor_that_cannot_be_reached_is_unavailable(
+    provider: HttpProvider, caplog: pytest.LogCaptureFixture
+) -> None:
+    row = a_provider(url="http://127.0.0.1:9/v1")
+
+    with pytest.raises(ProviderUnavailable, match="cannot be reached"):
+        await provider.embed(a_call(route=a_route(row)))
+
+    assert "provider vendor cannot be reached" in caplog.text
+
+
+def test_a_reply_may_be_as_long_as_its_vectors_in_indented_json() -> None:
+    call = a_call("a", "b", native_dimensions=3072)
+
+    assert reply_limit(call) > 2 * 3072 * len("\n            -1.2345678901234567e-05,")
+    assert reply_limit(call) < 2 * 1024 * 1024
