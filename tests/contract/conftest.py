@@ -4,9 +4,11 @@ Tests make the tables, secrets and buckets that they need, under names of their 
 """
 
 import asyncio
+import json
 import os
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from typing import Any
 
 import boto3
@@ -14,6 +16,7 @@ import pytest
 from botocore.config import Config
 
 from gateway.stores.aws.client import AwsClient
+from gateway.stores.aws.signing import Credentials
 from infra.local.emulator import running_emulator
 from infra.local.places import Home
 from tests.fakes.aws import REGION, ROOT_IDENTITY, make_aws
@@ -48,12 +51,26 @@ def boto(emulator: str) -> Boto:
     return client
 
 
+@pytest.fixture(scope="session")
+def identity(boto: Boto) -> Credentials:
+    """A user who may do everything. Unlike root's, the emulator checks this one's signatures."""
+    everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+    iam = boto("iam")
+    iam.create_user(UserName="tester")
+    iam.put_user_policy(
+        UserName="tester",
+        PolicyName="everything",
+        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": everything}),
+    )
+    key = iam.create_access_key(UserName="tester")["AccessKey"]
+    return Credentials(key["AccessKeyId"], key["SecretAccessKey"])
+
+
 @pytest.fixture
-def aws(emulator: str) -> Iterator[AwsClient]:
+def aws(emulator: str, identity: Credentials) -> Iterator[AwsClient]:
     """Our own client, led to the emulator by the environment, as in a function."""
-    client = make_aws(emulator)
-    yield client
-    client.close()
+    with closing(make_aws(emulator, credentials=lambda: identity)) as client:
+        yield client
 
 
 @pytest.fixture
