@@ -55,6 +55,29 @@ class Stage:
         return self.counters.windows.get((workspace, int(self.now // 60)), Counts())
 
 
+async def test_what_is_left_is_told_without_asking_and_without_taking() -> None:
+    stage = Stage()
+    function = stage.function()
+    await function.reserve("acme", LIMITS, 10)
+    calls = stage.calls
+
+    seen, unseen = function.standing("acme", LIMITS), function.standing("another", LIMITS)
+
+    assert (seen.remaining_requests, seen.remaining_tokens) == (5, 90)
+    assert (unseen.remaining_requests, unseen.remaining_tokens) == (6, 100)
+    assert stage.calls == calls
+
+
+async def test_what_is_left_is_everything_once_a_new_minute_begins() -> None:
+    stage = Stage()
+    function = stage.function()
+    await function.reserve("acme", LIMITS, 10)
+
+    stage.now += 60
+
+    assert function.standing("acme", LIMITS).remaining_requests == 6
+
+
 async def test_a_reservation_says_what_is_left() -> None:
     function = Stage().function()
 
