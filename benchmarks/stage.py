@@ -53,6 +53,7 @@ def environment(addresses: Addresses) -> dict[str, str]:
         "POWERTOOLS_SERVICE_NAME": "api",
         "POWERTOOLS_METRICS_NAMESPACE": "EmbeddingsGateway",
         "LOG_LEVEL": "INFO",
+        "OPENBLAS_NUM_THREADS": "1",
     }
 
 
