@@ -1,6 +1,5 @@
 """Vendors' keys: in memory and in Secrets Manager."""
 
-from collections.abc import Callable
 from typing import Protocol
 
 import pytest
@@ -10,6 +9,7 @@ from gateway.core.ports import ProviderKeys
 from gateway.stores.aws.client import AwsClient
 from gateway.stores.aws.secrets import Secrets
 from gateway.stores.provider_keys import SecretProviderKeys
+from tests.contract.conftest import Boto
 from tests.fakes.stores import MemoryProviderKeys
 
 
@@ -31,12 +31,12 @@ class InMemory:
 
 
 class InSecrets:
-    def __init__(self, aws: AwsClient, boto: Callable[[str], object], prefix: str) -> None:
+    def __init__(self, aws: AwsClient, boto: Boto, prefix: str) -> None:
         self.store = SecretProviderKeys(Secrets(aws), prefix=prefix, clock=lambda: 0.0)
         self._secrets, self._prefix = boto("secretsmanager"), prefix
 
     def put(self, name: str, key: str) -> None:
-        self._secrets.create_secret(Name=self._prefix + name, SecretString=key)  # type: ignore[attr-defined]
+        self._secrets.create_secret(Name=self._prefix + name, SecretString=key)
 
 
 @pytest.fixture(params=["memory", "emulator"])
