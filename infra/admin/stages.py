@@ -4,7 +4,7 @@ import json
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -51,17 +51,16 @@ class Stage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Aws:
-    """AWS in one region, or what stands in for it at `endpoint`. Without `identity`, boto3 finds the operator's."""
+    """AWS in one region, or what stands in for it at `endpoint`."""
 
+    session: Any
+    """boto3's, which has no types: one for all clients, because reading what AWS is takes it a while."""
     region: str
     endpoint: str | None = None
-    identity: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def client(self, service: str) -> Any:
         """A client of boto3, which has no types."""
-        identity: Mapping[str, Any] = self.identity
-        session: Any = boto3.Session(region_name=self.region, **identity)
-        return session.client(service, endpoint_url=self.endpoint, config=_PATIENCE)
+        return self.session.client(service, endpoint_url=self.endpoint, config=_PATIENCE)
 
 
 def find_stage(name: str) -> Stage:
@@ -113,21 +112,23 @@ def _merge(commands: Mapping[str, Any]) -> dict[str, str]:
 def _find_aws(name: str, region: str) -> Aws:
     """Where AWS is: for the local stage always an emulator, else only if the environment names one."""
     if endpoint := os.environ.get("AWS_ENDPOINT_URL"):
-        return Aws(region=region, endpoint=endpoint)
+        return _open_aws(region, endpoint)
     if name != LOCAL:
-        return Aws(region=region)
+        return _open_aws(region)
     try:
         stack = json.loads((ROOT / ".local" / "stack.json").read_text(encoding="utf-8"))
-        return Aws(
-            region=region,
-            endpoint=stack["endpoint"],
-            identity={
-                "aws_access_key_id": stack["access_key_id"],
-                "aws_secret_access_key": stack["secret_access_key"],
-            },
-        )
+        identity = {
+            "aws_access_key_id": stack["access_key_id"],
+            "aws_secret_access_key": stack["secret_access_key"],
+        }
+        return _open_aws(region, stack["endpoint"], **identity)
     except (OSError, ValueError, KeyError) as error:
         raise NotTried("The local stack is not running: start it with `make run`.") from error
+
+
+def _open_aws(region: str, endpoint: str | None = None, **identity: Any) -> Aws:
+    """Without an `identity`, boto3 finds the operator's own."""
+    return Aws(session=boto3.Session(region_name=region, **identity), region=region, endpoint=endpoint)
 
 
 def _describe_stack(name: str, stack_name: str, aws: Aws) -> Mapping[str, Any]:

@@ -15,11 +15,13 @@ from typing import Any
 
 import boto3
 import botocore.loaders
+import botocore.session
 import pytest
 import yaml
 from botocore.exceptions import ClientError
 from typer.testing import CliRunner
 
+import infra.admin.stages
 from gateway.core.api_key import matches, parse
 from gateway.core.caller import KeyRecords
 from gateway.stores.api_keys import decode_records
@@ -116,7 +118,7 @@ def quick_clients() -> Iterator[None]:
     """One reader of boto3's service descriptions for all commands: it spends most of a command's time."""
     loader = botocore.loaders.create_loader()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(botocore.loaders, "create_loader", lambda _: loader)
+        patch.setattr(botocore.session, "create_loader", lambda _: loader)
         yield
 
 
@@ -671,6 +673,30 @@ def spoil(key: str, document: str) -> None:
     found.client.put_item(TableName=found.table, Item=entry)
 
 
+class TestLocalStage:
+    """Without AWS_ENDPOINT_URL, the local stage is where `make run` says; never anywhere else."""
+
+    @pytest.fixture(autouse=True)
+    def checkout(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+        monkeypatch.setattr(infra.admin.stages, "ROOT", tmp_path)
+        for name in ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            monkeypatch.delenv(name)
+        (tmp_path / "samconfig.toml").write_text((ROOT / "samconfig.toml").read_text())
+        return tmp_path
+
+    def test_a_running_one_is_found_without_any_credentials(self, checkout: Path, emulator: str) -> None:
+        stack = {"endpoint": emulator, "access_key_id": "test", "secret_access_key": "test"}
+        (checkout / ".local").mkdir()
+        (checkout / ".local" / "stack.json").write_text(json.dumps(stack))
+
+        assert gateway("workspaces", "set", "acme").exit_code == 0
+
+    def test_one_that_does_not_run_is_told(self) -> None:
+        outcome = gateway("workspaces", "set", "acme")
+
+        assert outcome == Outcome(2, "", "Error: The local stack is not running: start it with `make run`.\n")
+
+
 class TestTroubles:
     """One sentence each, on standard error; exit code 2, because nothing was tried."""
 
@@ -682,6 +708,18 @@ class TestTroubles:
             "",
             "Error: There is no stack embeddings-gateway-eu in eu-central-1: deploy it with `make deploy STAGE=eu`.\n",
         )
+
+    def test_a_stack_of_an_older_version(self, emulator: str) -> None:
+        cloudformation = aws("cloudformation", emulator, "eu-central-1")
+        document = {"Resources": {"Queue": {"Type": "AWS::SQS::Queue"}}}
+        cloudformation.create_stack(StackName="embeddings-gateway-eu", TemplateBody=json.dumps(document))
+        cloudformation.get_waiter("stack_create_complete").wait(StackName="embeddings-gateway-eu")
+
+        outcome = gateway("keys", "list", "acme", stage="eu")
+
+        cloudformation.delete_stack(StackName="embeddings-gateway-eu")
+        assert outcome.exit_code == 2
+        assert outcome.err.endswith("deploy it again with `make deploy STAGE=eu`.\n")
 
     def test_a_stage_that_does_not_exist(self) -> None:
         outcome = gateway("keys", "list", "acme", stage="asia")

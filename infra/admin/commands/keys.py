@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from gateway.stores.api_keys import FRESH
+from gateway.stores.api_keys import FRESH, UNKNOWN
+from gateway.stores.remembered import LOOK_AGAIN
 from infra.admin.api_keys import open_api_keys
 from infra.admin.catalogue_table import open_catalogue
 from infra.admin.failures import Failure
@@ -26,6 +27,8 @@ from infra.admin.times import read_duration, read_expiry, show_moment
 from infra.admin.workspaces import SharedPathDialect, check_name, open_workspaces
 
 _FORGETTING = f"Warm functions forget it within {FRESH / 60:g} minutes."
+
+_LEARNING = f"Warm functions know it within {LOOK_AGAIN:g} seconds, a workspace's first key within {UNKNOWN:g}."
 
 app = typer.Typer(no_args_is_help=True, help="Callers' API keys: create, list, revoke, rotate, prune.")
 
@@ -149,4 +152,5 @@ def _hand_over(key: NewKey, stage: Stage, *, plain: bool) -> None:
     say(key.text)
     if not plain:
         note(f"This is the only time that the key {key.record.key_id} is shown: keep it where secrets are kept.")
-        note(f"It is good at {stage.api_url} until {show_moment(key.record.expires, missing='it is revoked')}.")
+        end = show_moment(key.record.expires, missing="it is revoked")
+        note(f"It is good at {stage.api_url} until {end}. {_LEARNING}")

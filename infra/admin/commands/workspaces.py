@@ -9,8 +9,8 @@ from gateway.stores.catalogue import FRESH, WorkspaceRow
 from infra.admin.api_keys import open_api_keys
 from infra.admin.failures import Failure
 from infra.admin.screen import note, say, show_table
-from infra.admin.stages import Stage, StageOption, find_stage
-from infra.admin.workspaces import SharedPathDialect, check_name, open_workspaces
+from infra.admin.stages import StageOption, find_stage
+from infra.admin.workspaces import SharedPathDialect, Workspaces, check_name, open_workspaces
 
 app = typer.Typer(no_args_is_help=True, help="Who calls, and how much they may: set, show.")
 
@@ -40,13 +40,14 @@ def show(
 ) -> None:
     """Show a workspace, or all of them."""
     place = find_stage(stage)
-    names = [name] if name else open_workspaces(place).names()
+    workspaces, keys = open_workspaces(place), open_api_keys(place)
+    names = [name] if name else workspaces.names()
     if not names:
         note(f"The stage {stage} has no workspaces.")
         return
     show_table(
         ("workspace", "requests a minute", "tokens a minute", "dialect", "keys"),
-        [_describe(place, workspace) for workspace in names],
+        [_describe(_find(workspaces, each, stage), len(keys.read(each))) for each in names],
     )
 
 
@@ -60,9 +61,12 @@ def _change(
     return msgspec.convert(entry, WorkspaceRow)
 
 
-def _describe(stage: Stage, name: str) -> tuple[str, ...]:
-    row = open_workspaces(stage).read(name)
+def _find(workspaces: Workspaces, name: str, stage: str) -> WorkspaceRow:
+    row = workspaces.read(name)
     if row is None:
-        raise Failure(f"There is no workspace {name!r} in {stage.name}: `gateway workspaces set {name}` makes it.")
-    keys = len(open_api_keys(stage).read(name))
-    return (name, str(row.limits.requests), str(row.limits.tokens), row.dialect or "", str(keys))
+        raise Failure(f"There is no workspace {name!r} in {stage}: `gateway workspaces set {name}` makes it.")
+    return row
+
+
+def _describe(row: WorkspaceRow, keys: int) -> tuple[str, ...]:
+    return (row.name, str(row.limits.requests), str(row.limits.tokens), row.dialect or "", str(keys))
