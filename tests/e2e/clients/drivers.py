@@ -83,9 +83,12 @@ class Driver:
         self._relay.__exit__()
 
     def embed(self, **command: Any) -> Outcome:
-        """Embed `input` with `model` and `key`; more fields as in `python/protocol.py`."""
+        """Embed `input` with `model` and `key`; more fields as in `python/protocol.py`.
+
+        `path`, if given, stands between the gateway's address and what the client adds to it.
+        """
         self._relay.take()
-        self._write({"origin": self._relay.origin, "retry": True, **command})
+        self._write({"origin": self._relay.origin + command.pop("path", ""), "retry": True, **command})
         result = self._read()
         return Outcome(
             vectors=result.get("vectors", []),

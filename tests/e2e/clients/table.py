@@ -1,0 +1,42 @@
+"""What the clients did, as the table in docs/clients.md."""
+
+from collections.abc import Iterable, Mapping
+
+from tests.e2e.clients.environments import ROOT
+from tests.e2e.clients.play import Behaviour, Performance
+from tests.e2e.clients.registry import Client
+
+PAGE = ROOT / "docs" / "clients.md"
+BEGIN, END = "<!-- written by tests/e2e/clients: begin -->\n", "<!-- end -->"
+
+COLUMNS = (
+    "client", "version", "wire format", "one text", "many, in order", "dimensions", "asks for",
+    "wrong key", "unknown model", "over-long input", "429 with `Retry-After`",
+)  # fmt: skip
+
+
+def replace_table(page: str, performances: Mapping[Client, Performance]) -> str:
+    """The page with its table made anew."""
+    before, _, rest = page.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    return before + BEGIN + _render(performances) + END + after
+
+
+def _render(performances: Mapping[Client, Performance]) -> str:
+    rows = [COLUMNS, ["---"] * len(COLUMNS), *(_row(client, did) for client, did in performances.items())]
+    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+
+
+def _row(client: Client, performance: Performance) -> Iterable[str]:
+    did = performance.outcomes
+    yield client.title
+    yield performance.version
+    yield client.wire
+    for behaviour in (Behaviour.ONE_TEXT, Behaviour.MANY_TEXTS, Behaviour.DIMENSIONS):
+        yield "no" if did[behaviour].error else "✓"
+    yield did[Behaviour.ONE_TEXT].exchanges[0].json.get("encoding_format", "its default")
+    for behaviour in (Behaviour.WRONG_KEY, Behaviour.UNKNOWN_MODEL, Behaviour.TOO_LONG):
+        error = did[behaviour].error
+        yield f"`{error.kind}`" if error else "cuts it itself"
+    error = did[Behaviour.THROTTLED_BY_DEFAULT].error
+    yield f"`{error.kind}`" if error else "waits, succeeds"
