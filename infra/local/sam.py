@@ -11,10 +11,21 @@ import shutil
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import boto3
 
-from infra.local.places import ARCHITECTURE, REGION, ROOT, RUNTIME, STACK, Home, aws_environment, without_aws
+from infra.local.places import (
+    ARCHITECTURE,
+    REGION,
+    ROOT,
+    ROOT_IDENTITY,
+    RUNTIME,
+    STACK,
+    Home,
+    aws_environment,
+    without_aws,
+)
 from infra.local.programs import finish
 
 BUILD = ROOT / ".local" / "build"
@@ -102,12 +113,20 @@ async def deploy(home: Home, emulator: str) -> Mapping[str, str]:
 
 def read_outputs(emulator: str) -> Mapping[str, str]:
     """The outputs of the deployed stack, by name."""
-    environment = aws_environment(emulator)
-    cloudformation = boto3.Session(
-        environment["AWS_ACCESS_KEY_ID"], environment["AWS_SECRET_ACCESS_KEY"], region_name=REGION
-    ).client("cloudformation", endpoint_url=emulator)
-    (stack,) = cloudformation.describe_stacks(StackName=STACK)["Stacks"]
+    (stack,) = _client("cloudformation", emulator).describe_stacks(StackName=STACK)["Stacks"]
     return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+
+
+async def wake(emulator: str, function: str) -> None:
+    """Starts the embedded model's function before somebody waits for it."""
+    await asyncio.to_thread(_client("lambda", emulator).invoke, FunctionName=function, Payload=b'{"warm": true}')
+
+
+def _client(service: str, emulator: str) -> Any:  # boto3 has no types
+    session: Any = boto3.Session(
+        ROOT_IDENTITY["AWS_ACCESS_KEY_ID"], ROOT_IDENTITY["AWS_SECRET_ACCESS_KEY"], region_name=REGION
+    )
+    return session.client(service, endpoint_url=emulator)
 
 
 def _where() -> tuple[str, ...]:

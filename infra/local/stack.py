@@ -15,7 +15,7 @@ from infra.local.door import open_door
 from infra.local.emulator import API_DOMAIN, running_emulator
 from infra.local.failures import NotStarted
 from infra.local.places import LOOPBACK, MODEL, REGION, ROOT_IDENTITY, STACK, Home
-from infra.local.sam import build, deploy, is_built, sources_digest
+from infra.local.sam import build, deploy, is_built, sources_digest, wake
 from infra.local.screen import say, say_success
 from infra.local.seed import seed
 
@@ -38,10 +38,12 @@ async def running_stack(home: Home, port: int) -> AsyncIterator[None]:
             await build(home)
             say("Deploying template.yaml to the emulator (sam deploy) ...")
             outputs = await deploy(home, emulator)
-            say("Loading the catalogue, making a workspace and a key ...")
-            key = await seed(home, emulator)
             base_url = f"http://{LOOPBACK}:{port}"
             async with open_door(port, emulator, f"{outputs['ApiId']}.{API_DOMAIN}:{_port_of(emulator)}"):
+                say("Loading the catalogue, making a workspace and a key ...")
+                key, *_ = await asyncio.gather(
+                    seed(home, emulator), _wake_api(base_url), wake(emulator, outputs["EmbeddedModelFunction"])
+                )
                 say("Asking for a first vector ...")
                 await _embed_once(base_url, key)
                 with _described(home, emulator, base_url, key):
@@ -82,6 +84,12 @@ def _alone(home: Home) -> Iterator[None]:
 
 def _port_of(address: str) -> str:
     return address.rpartition(":")[2]
+
+
+async def _wake_api(base_url: str) -> None:
+    """So that the API function starts while others work; without a key, the answer is a refusal."""
+    async with ClientSession(base_url, timeout=ClientTimeout(total=60)) as client, client.get("/v1/models"):
+        return
 
 
 async def _embed_once(base_url: str, key: str) -> None:
