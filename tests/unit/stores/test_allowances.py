@@ -392,12 +392,13 @@ def test_no_interleaving_and_no_failure_cheats_the_counter(data: Any, weather: s
     `most_used` is how often its estimate a request may turn out to use.
     """
     fates = Fates(data.draw, may_break=weather == "calls break")
-    functions = [CountedAllowances(fates, clock=lambda: NOW, on_fallback=lambda _: None) for _ in range(3)]
+    now = [NOW]
+    functions = [CountedAllowances(fates, clock=lambda: now[0], on_fallback=lambda _: None) for _ in range(3)]
     with closing(Play(functions)) as play:
         go_through(play, fates, data, most_used)
 
         play.come_to_rest()
-        fates.may_break = False
+        fates.may_break, now[0] = False, NOW + PAUSE
         for function in functions:  # each writes what it still remembers
             play.reserve(function, 0, Limits(requests=10**9, tokens=10**9))
         play.come_to_rest()

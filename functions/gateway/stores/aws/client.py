@@ -10,18 +10,24 @@ import hashlib
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from ssl import SSLContext
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from gateway.stores.aws.connection import ClosedByPeer, Connection, Endpoint, Reply, open_connection
 from gateway.stores.aws.errors import AwsTimeout, AwsUnavailable, ConnectionLost, read_error
 from gateway.stores.aws.signing import Credentials, Query, Scope, encode_query, sign, timestamp
 
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
+
 CONNECT_TIMEOUT: Final = 0.5
 """Seconds to connect, name look-up aside; the handshake of TLS may take as long again."""
 MOST_IDLE: Final = 60.0
 """Seconds after which an idle connection is not trusted any more: a router on the way may have forgotten it."""
+MOST_LONG_CALLS: Final = 32
+"""Calls at once that are awaited in threads; more wait for a thread, their replies for them."""
 
 _FIRST_ERROR = 300
 
@@ -121,6 +127,13 @@ class AwsClient:
         connection.idle_since = self._clock()
         self._idle.setdefault(endpoint, deque()).append(connection)
 
+    @cached_property
+    def threads(self) -> "ThreadPoolExecutor":
+        """Threads that wait for long replies, made when first needed."""
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415  (most functions never need one)
+
+        return ThreadPoolExecutor(MOST_LONG_CALLS, thread_name_prefix="aws")
+
     def close(self) -> None:
         """Close the idle connections."""
         for idle in self._idle.values():
@@ -193,11 +206,15 @@ class Exchange:
 
     async def reply_from_thread(self) -> Reply:
         """The reply to a call that takes long: it is awaited in a thread, and others go on."""
+        waiting = self._client.threads.submit(self.finish)
         try:
-            return await asyncio.to_thread(self.finish)
+            return await asyncio.wrap_future(waiting)
         except asyncio.CancelledError:
             self._given_up = True
-            self._connection.interrupt()
+            if waiting.cancel():
+                self._connection.close()  # the thread had not yet begun, and will not
+            elif not waiting.done():
+                self._connection.interrupt()
             raise
 
     def finish(self, timeout: float | None = None) -> Reply:
