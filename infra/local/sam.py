@@ -51,7 +51,12 @@ _PARAMETERS = {
 
 def is_built() -> bool:
     """Whether the last build was made from what the sources are now."""
-    return _DIGEST.exists() and _DIGEST.read_text() == sources_digest()
+    return built_digest() == sources_digest()
+
+
+def built_digest() -> str | None:
+    """The digest of the sources that the last build was made from."""
+    return _DIGEST.read_text() if _DIGEST.exists() else None
 
 
 def sources_digest() -> str:

@@ -15,7 +15,7 @@ from infra.local.door import open_door
 from infra.local.emulator import API_DOMAIN, running_emulator
 from infra.local.failures import NotStarted
 from infra.local.places import LOOPBACK, MODEL, REGION, ROOT_IDENTITY, STACK, Home
-from infra.local.sam import build, deploy, is_built, sources_digest, wake
+from infra.local.sam import build, built_digest, deploy, is_built, wake
 from infra.local.screen import say, say_success
 from infra.local.seed import seed
 
@@ -113,7 +113,7 @@ def _described(home: Home, emulator: str, base_url: str, key: str) -> Iterator[N
         "stack_name": STACK,
         "access_key_id": ROOT_IDENTITY["AWS_ACCESS_KEY_ID"],
         "secret_access_key": ROOT_IDENTITY["AWS_SECRET_ACCESS_KEY"],
-        "sources": sources_digest(),
+        "sources": built_digest(),
         "pid": os.getpid(),
     }
     home.stack_json.write_text(json.dumps(stack, indent=2) + "\n", encoding="utf-8")

@@ -34,6 +34,8 @@ class Stack:
     """Where its AWS is."""
     home: Path
     """Where it keeps its files; what its parts say is in `logs`."""
+    sources: str
+    """The digest of what it was built from."""
 
     @property
     def outputs(self) -> Mapping[str, str]:
@@ -51,7 +53,7 @@ class Stack:
 @contextlib.contextmanager
 def deployed_stack() -> Iterator[Stack]:
     """The stack of `make run`, if it runs what the sources are now; else one that goes when the context ends."""
-    if running := _find(Home(ROOT / ".local")):
+    if (running := _find(Home(ROOT / ".local"))) and running.sources == sources_digest():
         yield running
         return
     home = Home(ROOT / ".local" / "e2e")
@@ -60,7 +62,7 @@ def deployed_stack() -> Iterator[Stack]:
 
 
 def _find(home: Home) -> Stack | None:
-    """The stack that runs in that folder, unless it is gone or was built from other sources."""
+    """The stack that runs in that folder, if one does."""
     try:
         gateway = dict(line.split("=", 1) for line in home.gateway_env.read_text(encoding="utf-8").splitlines())
         place = json.loads(home.stack_json.read_text(encoding="utf-8"))
@@ -72,8 +74,9 @@ def _find(home: Home) -> Stack | None:
         model=gateway["MODEL"],
         endpoint=place["endpoint"],
         home=home.path,
+        sources=place["sources"],
     )
-    return stack if place["sources"] == sources_digest() and _answers(stack) else None
+    return stack if _answers(stack) else None
 
 
 def _answers(stack: Stack) -> bool:

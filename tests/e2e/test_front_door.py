@@ -95,6 +95,21 @@ def test_functions_write_to_the_logs_that_the_template_gave_them(client: httpx.C
         assert logs.filter_log_events(logGroupName=stack.outputs[output], limit=1)["events"]
 
 
+def test_metrics_are_published_as_alarms_and_dashboard_expect_them(client: httpx.Client, stack: Stack) -> None:
+    embed(client, stack, a_new_text())
+
+    events = stack.client("logs").filter_log_events(logGroupName=stack.outputs["ApiFunctionLogGroup"])["events"]
+    lines = [json.loads(event["message"]) for event in events if "CloudWatchMetrics" in event["message"]]
+    (directive,) = lines[-1]["_aws"]["CloudWatchMetrics"]
+
+    assert directive["Namespace"] == "EmbeddingsGateway"
+    assert lines[-1]["service"] == "api"
+    assert sorted(map(sorted, directive["Dimensions"])) == [["model", "service", "workspace"], ["service"]]
+    assert {metric["Name"] for metric in directive["Metrics"]} >= {
+        "Requests", "Errors", "Tokens", "InputTokens", "CacheHits", "CacheMisses", "UpstreamTime", "OwnTime",
+    }  # fmt: skip
+
+
 def test_nothing_listens_beyond_loopback(stack: Stack) -> None:
     for address in (stack.base_url, stack.endpoint):
         assert urlsplit(address).hostname == "127.0.0.1"
