@@ -52,9 +52,10 @@ def retry_after(seconds: float) -> int:
 
 
 def estimate_tokens(item: Input) -> int:
-    """Tokens of one input: exact for token ids, from its UTF-8 bytes for text, never 0."""
+    """Tokens of one input: exact for token ids; for text from its UTF-8 bytes and its spaces, never 0."""
     if isinstance(item, str):
-        return max(1, -(-len(item.encode("utf-8", "surrogatepass")) // BYTES_PER_TOKEN))
+        # Words of one or two letters have fewer bytes than a token usually has.
+        return max(1, -(-len(item.encode("utf-8", "surrogatepass")) // BYTES_PER_TOKEN), item.count(" "))
     return len(item)
 
 

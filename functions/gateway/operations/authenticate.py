@@ -1,6 +1,5 @@
 """API key, or an identity provider's token → Caller."""
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -8,6 +7,7 @@ from gateway.core import api_key
 from gateway.core.caller import Caller, KeyRecord
 from gateway.core.errors import Unauthenticated
 from gateway.core.ports import ApiKeys, CatalogueStore, IdentityTokens
+from gateway.operations.together import together
 
 DOTS_OF_A_TOKEN = 2
 """A signed token has three parts; a key of ours has no dot."""
@@ -46,7 +46,7 @@ class Authenticate:
     async def _by_key(self, text: str) -> Caller:
         key = api_key.parse(text)
         # The models are not needed here, but next: on a cold start the three look-ups overlap.
-        records, workspace, _ = await asyncio.gather(
+        records, workspace, _ = await together(
             self.keys.records(key.workspace, key.key_id),
             self.catalogue.workspace(key.workspace),
             self.catalogue.catalogue(),

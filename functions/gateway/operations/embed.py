@@ -14,6 +14,7 @@ from gateway.core.ports import Allowances, CachedVector, CatalogueStore, Provide
 from gateway.core.record import Record
 from gateway.core.slicing import slices
 from gateway.core.vectors import FLOAT32, is_finite, shorten
+from gateway.operations.together import together
 from gateway.telemetry import segment
 
 Known = Mapping[bytes, CachedVector]
@@ -46,7 +47,7 @@ class Embed:
         plan = make_plan(request, caller, model, self.region)
         record.route = plan.route.name
         with segment("allowance and cache"):
-            reservation, known = await asyncio.gather(self._reserve(plan, caller, record), self._remembered(plan))
+            reservation, known = await together(self._reserve(plan, caller, record), self._remembered(plan))
         fresh, failure = await self._compute(plan, known, record)
         await self._conclude(plan, reservation, fresh)
         if failure:
@@ -106,7 +107,7 @@ class Embed:
     async def _conclude(self, plan: Plan, reservation: Reservation, fresh: Known) -> None:
         settling = self.allowances.settle(reservation, sum(vector.tokens for vector in fresh.values()))
         if fresh and plan.request.cache.write and plan.model.cache_ttl:
-            await asyncio.gather(settling, self.cache.put(fresh, plan.model.cache_ttl))
+            await together(settling, self.cache.put(fresh, plan.model.cache_ttl))
         else:
             await settling
 

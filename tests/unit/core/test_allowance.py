@@ -42,7 +42,7 @@ def test_nothing_is_split_among_nobody() -> None:
 
 @pytest.mark.parametrize(
     ("item", "tokens"),
-    [("hello world", 4), ("a", 1), ("", 1), ("嵌入向量", 4), ((1, 2, 3), 3), ("\ud800", 1)],
+    [("hello world", 4), ("a b c d e f g ", 7), ("a", 1), ("", 1), ("嵌入向量", 4), ((1, 2, 3), 3), ("\ud800", 1)],
 )
 def test_token_ids_are_counted_and_text_is_estimated(item: str | tuple[int, ...], tokens: int) -> None:
     assert allowance.estimate_tokens(item) == tokens
