@@ -8,6 +8,8 @@ needs: the key's look-up, the catalogue, the allowance, the cache.
 """
 
 import argparse
+import base64
+import gzip
 import json
 import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -128,10 +130,17 @@ def _check(variant: Variant, answer: Mapping[str, Any]) -> None:
     """Raises unless the answer holds one vector of the right length."""
     if variant.dimensions is None:
         return
-    vector = json.loads(answer["body"])["data"][0]["embedding"]
+    vector = json.loads(_body(answer))["data"][0]["embedding"]
     length = variant.dimensions * 16 // 3 if isinstance(vector, str) else variant.dimensions
     if len(vector) != length:
         raise RuntimeError(f"{variant.name} answered a vector of length {len(vector)} instead of {length}.")
+
+
+def _body(answer: Mapping[str, Any]) -> bytes | str:
+    if not answer["isBase64Encoded"]:
+        text: str = answer["body"]
+        return text
+    return gzip.decompress(base64.b64decode(answer["body"]))
 
 
 def _total(start: ColdStart) -> float:

@@ -53,6 +53,8 @@ def environment(addresses: Addresses) -> dict[str, str]:
         "POWERTOOLS_SERVICE_NAME": "api",
         "POWERTOOLS_METRICS_NAMESPACE": "EmbeddingsGateway",
         "LOG_LEVEL": "INFO",
+        "MALLOC_MMAP_THRESHOLD_": "33554432",
+        "MALLOC_TRIM_THRESHOLD_": "67108864",
         "OPENBLAS_NUM_THREADS": "1",
     }
 
@@ -113,7 +115,7 @@ def event(body: str, path: str = "/v1/embeddings") -> dict[str, object]:
         "rawQueryString": "",
         "headers": {
             "accept": "application/json",
-            "accept-encoding": "identity",
+            "accept-encoding": "gzip, deflate",
             "authorization": f"Bearer {KEY.text}",
             "content-length": str(len(body.encode())),
             "content-type": "application/json",
