@@ -72,12 +72,12 @@ class _ConditionalRoute(Route):
 
 async def serve(request: Request, dialect: Dialect, endpoint: Endpoint) -> Response:
     """Run the endpoint; render, count and log what came of it."""
-    started, cpu = time.perf_counter(), time.process_time()
+    started = time.perf_counter()
     record = Record(request_id=request_id(request))
     exchange = Exchange(request=request, gateway=request.app.state.gateway, record=record, dialect=dialect)
     answer = await _answer(exchange, endpoint)
     response = await _respond(exchange, answer)
-    _observe(exchange, response, time.perf_counter() - started, time.process_time() - cpu)
+    _observe(exchange, response, time.perf_counter() - started)
     return response
 
 
@@ -182,7 +182,7 @@ def allowance_headers(reservation: Reservation) -> dict[str, str]:
     }
 
 
-def _observe(exchange: Exchange, response: Response, duration: float, cpu: float) -> None:
+def _observe(exchange: Exchange, response: Response, duration: float) -> None:
     record = exchange.record
     workspace = record.caller.workspace.name if record.caller else ""
     own = duration - record.upstream_time
@@ -204,7 +204,6 @@ def _observe(exchange: Exchange, response: Response, duration: float, cpu: float
         upstream_calls=record.upstream_calls,
         upstream_ms=round(record.upstream_time * 1000, 1),
         own_ms=round(own * 1000, 1),
-        cpu_ms=round(cpu * 1000, 1),
         bytes_out=len(response.body),
     )
     telemetry.count("Requests")
