@@ -36,6 +36,12 @@ def count(name: str, value: float = 1, unit: str = "Count") -> None:
     _metrics().add_metric(name=name, unit=unit, value=value)
 
 
+def degraded(metric: str, reason: str) -> None:
+    """A store was of no help and the request went on without it: counted, and said why."""
+    count(metric)
+    logger().warning("degraded", metric=metric, reason=reason)
+
+
 def publish(**dimensions: str) -> None:
     """Write what was counted as one CloudWatch line (EMF): for the service, and by the dimensions given."""
     metrics = _metrics()

@@ -91,7 +91,7 @@ def _allowances(aws: AwsClient, settings: Settings) -> CountedAllowances:
     return CountedAllowances(
         TableCounters(DynamoDb(aws, timeout=TIMEOUT), table=settings.allowances_table),
         clock=time.time,
-        on_fallback=lambda _: telemetry.count("AllowanceFallbacks"),
+        on_fallback=lambda reason: telemetry.degraded("AllowanceFallbacks", reason),
     )
 
 
@@ -100,7 +100,7 @@ def _vector_cache(dynamodb: DynamoDb, settings: Settings) -> TableVectorCache:
         dynamodb,
         table=settings.vector_cache_table,
         clock=time.time,
-        on_failure=lambda _: telemetry.count("CacheFailures"),
+        on_failure=lambda reason: telemetry.degraded("CacheFailures", reason),
     )
 
 
