@@ -98,8 +98,15 @@ def usage_of(embedded: Embedded) -> dict[str, Any]:
 
 def error_answer(error: GatewayError, status: int, kind: str, code: str, *, param: str | None) -> Answer:
     """OpenAI's error object; headers tell when to try again."""
-    body = {"message": error.message, "type": kind, "param": param, "code": code}
+    body = {"message": _sentence(error), "type": kind, "param": param, "code": code}
     return Answer(body=orjson.dumps({"error": body}), status=status, headers=retry_headers(error))
+
+
+def _sentence(error: GatewayError) -> str:
+    if isinstance(error, errors.Unauthenticated) and not error.missing:
+        # litellm knows an authentication error by these words alone, and else calls it a bad request.
+        return f"Incorrect API key provided. {error.message}"
+    return error.message
 
 
 def told(error: GatewayError, wire_errors: WireErrors) -> tuple[int, str, str]:

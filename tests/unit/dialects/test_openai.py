@@ -311,6 +311,14 @@ async def test_a_key_that_opens_nothing_is_401(headers: dict[str, str]) -> None:
     assert (error["type"], error["code"]) == ("invalid_request_error", "invalid_api_key")
 
 
+async def test_a_wrong_key_is_told_in_the_words_that_clients_look_for() -> None:
+    headers = {"authorization": f"Bearer {STRANGERS_KEY}"}
+
+    response = await Stage().send("POST", "/v1/embeddings", headers=headers, json={"model": "echo", "input": "a"})
+
+    assert error_of(response)["message"].startswith("Incorrect API key provided.")
+
+
 @pytest.mark.parametrize("record", [{"disabled": True}, {"expires": 999}])
 async def test_a_key_out_of_force_is_401(record: dict[str, Any]) -> None:
     response = await Stage(key_record=record).post("/v1/embeddings", model="echo", input="a")
