@@ -98,7 +98,6 @@ def _wait_for_second(earliest: int, latest: int) -> None:
 
 def _be_throttled(driver: Driver, stage: Stage, client: Client) -> dict[Behaviour, Outcome]:
     usual = {"key": stage.limited.key, "model": VENDOR_MODEL, "input": _texts(stage, client)[0]}
-    return {
-        Behaviour.THROTTLED: driver.embed(**usual, retry=False),
-        Behaviour.THROTTLED_BY_DEFAULT: driver.embed(**usual),
-    }
+    told_not_to = None if client.insists else driver.embed(**usual, retry=False)
+    by_default = driver.embed(**usual)
+    return {Behaviour.THROTTLED: told_not_to or by_default, Behaviour.THROTTLED_BY_DEFAULT: by_default}

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
+from tests.e2e.clients.drivers import Outcome
 from tests.e2e.clients.environments import ROOT
 from tests.e2e.clients.play import Behaviour, Performance
 from tests.e2e.clients.registry import Client
@@ -33,10 +34,12 @@ def _row(client: Client, performance: Performance) -> Iterable[str]:
     yield performance.version
     yield client.wire
     for behaviour in (Behaviour.ONE_TEXT, Behaviour.MANY_TEXTS, Behaviour.DIMENSIONS):
-        yield "no" if did[behaviour].error else "✓"
+        yield _error(did[behaviour]) or "✓"
     yield did[Behaviour.ONE_TEXT].exchanges[0].json.get("encoding_format", "its default")
     for behaviour in (Behaviour.WRONG_KEY, Behaviour.UNKNOWN_MODEL, Behaviour.TOO_LONG):
-        error = did[behaviour].error
-        yield f"`{error.kind}`" if error else "cuts it itself"
-    error = did[Behaviour.THROTTLED_BY_DEFAULT].error
-    yield f"`{error.kind}`" if error else "waits, succeeds"
+        yield _error(did[behaviour]) or "cuts it itself"
+    yield _error(did[Behaviour.THROTTLED_BY_DEFAULT]) or "waits, succeeds"
+
+
+def _error(outcome: Outcome) -> str | None:
+    return f"`{outcome.error.kind}` ({outcome.exchanges[0].status})" if outcome.error else None
