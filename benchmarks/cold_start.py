@@ -4,7 +4,7 @@
 
 Beside the gateway: an empty handler, and bare FastAPI + Mangum with an equal route. One cold start of each follows
 the other, round after round; the medians are printed. The gateway's first answer is made of everything a request
-needs: the key's look-up, the catalogue, the allowance, the cache.
+needs: the key's look-up, the catalogue, the allowance, the cache, each over TLS as on AWS.
 """
 
 import argparse
@@ -12,12 +12,15 @@ import base64
 import gzip
 import json
 import statistics
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from benchmarks import artefacts, stage
+from benchmarks.certificate import make_certificate
 from benchmarks.fake_vendor import DIMENSIONS
 from benchmarks.processes import fakes
 from benchmarks.runtime import Artefact, ColdStart, measure
@@ -119,11 +122,13 @@ def _event(encoding: str, model: str = stage.VENDOR_MODEL) -> dict[str, object]:
 @contextmanager
 def _stage_with_filled_cache(variants: Sequence[Variant]) -> Iterator[dict[str, str]]:
     """The function's environment, after each event was answered once: from now on its vector is in the cache."""
-    with fakes() as addresses:
-        environment = stage.environment(addresses)
-        for variant in variants:
-            measure(variant.artefact, artefacts.runtime(), environment, variant.event)
-        yield environment
+    with tempfile.TemporaryDirectory() as folder:
+        certificate = make_certificate(Path(folder))
+        with fakes(certificate.server) as addresses:
+            environment = stage.environment(addresses) | {"SSL_CERT_FILE": str(certificate.authorities)}
+            for variant in variants:
+                measure(variant.artefact, artefacts.runtime(), environment, variant.event)
+            yield environment
 
 
 def _check(variant: Variant, answer: Mapping[str, Any]) -> None:

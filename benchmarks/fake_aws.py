@@ -1,4 +1,6 @@
-"""DynamoDB, Secrets Manager, Lambda and S3 from memory, at once: `python -m benchmarks.fake_aws PORT VENDOR_URL`.
+"""DynamoDB, Secrets Manager, Lambda and S3 from memory, at once.
+
+    python -m benchmarks.fake_aws PORT VENDOR_URL [CERTIFICATE]
 
 So that the emulator's own time on these two cores is not taken for ours. It checks no signature and no condition;
 that the gateway's client is right with the real thing is what the contract tests show.
@@ -149,5 +151,5 @@ def _snake(operation: str) -> str:
 
 
 if __name__ == "__main__":
-    vendor_url = sys.argv[2]
-    serve(FakeAws(catalogue_rows(Addresses(aws="", vendor=vendor_url)), secrets()).answer, int(sys.argv[1]))
+    fake = FakeAws(catalogue_rows(Addresses(aws="", vendor=sys.argv[2])), secrets())
+    serve(fake.answer, int(sys.argv[1]), *sys.argv[3:])

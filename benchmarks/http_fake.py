@@ -4,6 +4,7 @@ What it spends is not measured, but on two cores it would still be in the way.
 """
 
 import asyncio
+import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -33,13 +34,20 @@ class Reply:
 Answer = Callable[[Asked], Reply]
 
 
-def serve(answer: Answer, port: int) -> None:
-    """Serve on loopback until the process is ended."""
-    asyncio.run(_serve(answer, port))
+def serve(answer: Answer, port: int, certificate: str | None = None) -> None:
+    """Serve on loopback until the process is ended; over TLS with a certificate (a file in PEM)."""
+    asyncio.run(_serve(answer, port, _tls(certificate) if certificate else None))
 
 
-async def _serve(answer: Answer, port: int) -> None:
-    server = await asyncio.get_running_loop().create_server(lambda: Conversation(answer), "127.0.0.1", port)
+def _tls(certificate: str) -> ssl.SSLContext:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate)
+    return context
+
+
+async def _serve(answer: Answer, port: int, tls: ssl.SSLContext | None) -> None:
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: Conversation(answer), "127.0.0.1", port, ssl=tls)
     await server.serve_forever()
 
 

@@ -38,12 +38,13 @@ def running(command: Sequence[str], environment: Mapping[str, str]) -> Iterator[
 
 
 @contextmanager
-def fakes() -> Iterator[Addresses]:
-    """The fake vendor and the fake AWS whose catalogue leads to it."""
+def fakes(certificate: Path | None = None) -> Iterator[Addresses]:
+    """The fake vendor and the fake AWS whose catalogue leads to it; AWS speaks TLS if it has a certificate."""
     with ExitStack() as stack:
         _, vendor = stack.enter_context(server("benchmarks.fake_vendor"))
-        _, aws = stack.enter_context(server("benchmarks.fake_aws", vendor))
-        yield Addresses(aws=aws, vendor=vendor)
+        secure = (str(certificate),) if certificate else ()
+        _, aws = stack.enter_context(server("benchmarks.fake_aws", vendor, *secure))
+        yield Addresses(aws=aws.replace("http:", "https:") if secure else aws, vendor=vendor)
 
 
 def python_environment() -> dict[str, str]:
