@@ -1,6 +1,6 @@
-"""Every measurement of the gateway, one summary line each: `python -m benchmarks`."""
+"""Every measurement, one summary line each: `python -m benchmarks [--rounds 9]`."""
 
-from benchmarks import cold_start, warm
+from benchmarks import cold_start, embedded_model, warm
 
-cold_start.main()
-warm.main()
+for measurement in (cold_start, warm, embedded_model):
+    measurement.main()

@@ -8,6 +8,7 @@ that the gateway's client is right with the real thing is what the contract test
 
 import re
 import sys
+from collections import deque
 from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
@@ -37,7 +38,7 @@ class FakeAws:
         self._tables: dict[str, dict[bytes, bytes]] = {table: {} for table in TABLE_KEYS}
         self._secrets = secret_texts
         self._cache = "store"
-        self._last_put = b""
+        self._last_puts: deque[bytes] = deque(maxlen=64)
         for row in rows:
             self._put("catalogue", {name: {"S": value} for name, value in row.items()})
 
@@ -78,9 +79,10 @@ class FakeAws:
     def _find(self, table: str, key: Json) -> bytes | None:
         if table != "vectors" or self._cache == "store":
             return self._tables[table].get(_key_bytes(table, key))
-        if self._cache == "none" or not self._last_put:
+        if self._cache == "none" or not self._last_puts:
             return None
-        return self._last_put.replace(b"*KEY*", key["key"]["B"].encode(), 1)
+        self._last_puts.rotate()  # so that the vectors of one answer differ, as those of different texts do
+        return self._last_puts[0].replace(b"*KEY*", key["key"]["B"].encode(), 1)
 
     def _on_batch_write_item(self, asked: Json) -> bytes:
         ((table, requests),) = asked["RequestItems"].items()
@@ -90,7 +92,7 @@ class FakeAws:
 
     def _put(self, table: str, item: Json) -> None:
         if table == "vectors":
-            self._last_put = orjson.dumps({**item, "key": {"B": "*KEY*"}})
+            self._last_puts.append(orjson.dumps({**item, "key": {"B": "*KEY*"}}))
             if self._cache != "store":
                 return
         self._tables[table][_key_bytes(table, item)] = orjson.dumps(item)

@@ -100,9 +100,10 @@ def run(rounds: int) -> tuple[Results, float]:
         server("benchmarks.plain", f"{addresses.vendor}/v1") as (pid, url),
         _function(addresses) as function,
     ):
-        single_peak = _warm_up(function, addresses)
+        plain = Plain(pid, url)
+        single_peak = _warm_up(function, addresses, plain)
         for _ in range(rounds):
-            _run_round(function, addresses, Plain(pid, url), results)
+            _run_round(function, addresses, plain, results)
     return dict(results), single_peak
 
 
@@ -175,8 +176,10 @@ def _carry_out(case: Case, function: Function, addresses: stage.Addresses) -> Co
     return function.carry_out(case.task())
 
 
-def _warm_up(function: Function, addresses: stage.Addresses) -> float:
-    """Every case a few times, single requests first: the peak memory after these."""
+def _warm_up(function: Function, addresses: stage.Addresses, plain: Plain) -> float:
+    """Every case a few times, single requests first: the function's peak memory after these."""
+    for case in CASES:
+        plain.carry_out(case)
     peaks = {
         inputs: [
             _carry_out(case, function, addresses).peak_mb for case in CASES * ROUNDS_TO_WARM_UP if case.inputs == inputs
