@@ -17,9 +17,8 @@ MODEL = "text-embedding-3-small"
 @pytest.fixture
 async def vendor_url() -> AsyncIterator[str]:
     """Base URL of a fake vendor."""
-    server = await openai_vendor.start(Vendor())
-    async with server:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    async with openai_vendor.running(Vendor()) as url:
+        yield url.removesuffix("/v1")
 
 
 @pytest.fixture

@@ -20,7 +20,8 @@ import re
 import signal
 import struct
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, cast
@@ -430,14 +431,22 @@ def _json(document: object) -> bytes:
 class Connection(asyncio.Protocol):
     """HTTP/1.1, as much of it as clients use: keep-alive, content-length, Expect."""
 
-    def __init__(self, vendor: Vendor) -> None:
+    def __init__(self, vendor: Vendor, open_connections: "set[Connection]") -> None:
         self._vendor = vendor
+        self._open_connections = open_connections
         self._buffer = bytearray()
         self._told_to_continue = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
+        self._open_connections.add(self)
         self._vendor.seen["connections"] += 1
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._open_connections.discard(self)
+
+    def abort(self) -> None:
+        self._transport.abort()
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
@@ -497,18 +506,26 @@ def _chunks(body: bytes, size: int = 1000) -> bytes:
     return b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in [*pieces, b""])
 
 
-async def start(vendor: Vendor, port: int = 0) -> asyncio.Server:
-    """A server on loopback; `sockets[0].getsockname()[1]` is its port."""
-    return await asyncio.get_running_loop().create_server(lambda: Connection(vendor), "127.0.0.1", port)
+@asynccontextmanager
+async def running(vendor: Vendor, port: int = 0) -> AsyncIterator[str]:
+    """Serves on loopback and yields the base URL; at the end it hangs up on clients that keep their connections."""
+    open_connections: set[Connection] = set()
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: Connection(vendor, open_connections), "127.0.0.1", port)
+    try:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
+    finally:
+        server.close()
+        for connection in list(open_connections):
+            connection.abort()
 
 
 async def _serve(port: int, key: str) -> None:
-    server = await start(Vendor(key), port)
-    print(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1", flush=True)  # noqa: T201  (its address)
     stopped = asyncio.Event()
     for stop in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(stop, stopped.set)
-    async with server:
+    async with running(Vendor(key), port) as url:
+        print(url, flush=True)  # noqa: T201  (its address)
         await stopped.wait()
 
 

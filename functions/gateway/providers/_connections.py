@@ -9,6 +9,7 @@ import select
 import ssl
 from collections.abc import Callable
 from functools import cache, lru_cache
+from ipaddress import ip_address
 from typing import NamedTuple, cast
 from urllib.parse import urlsplit
 
@@ -20,7 +21,14 @@ from gateway.providers._http1 import (
     ReplyReader,
     write_call,
 )
-from gateway.providers.addresses import Resolve, check_url, is_local_name, literal_address, public_addresses
+from gateway.providers.addresses import (
+    AddressRefused,
+    Resolve,
+    check_url,
+    is_local_name,
+    literal_address,
+    public_addresses,
+)
 
 CONNECT_TIMEOUT = 3.0
 """Seconds for name, connection and TLS together."""
@@ -106,6 +114,7 @@ class Connections:
             addresses = await public_addresses(
                 origin.host, origin.port, allow_loopback=self._may_be_loopback(origin), resolve=self._resolve
             )
+            _check_plain_http(origin, addresses)
             return await self._connect_to_first(addresses, origin)
 
     def _may_be_loopback(self, origin: Origin) -> bool:
@@ -164,6 +173,12 @@ class Connections:
         if loop is not self._loop:
             self._idle.clear()
             self._loop = loop
+
+
+def _check_plain_http(origin: Origin, addresses: list[str]) -> None:
+    """Keys and texts do not leave this machine in the open, whatever its resolver takes `localhost` for."""
+    if origin.scheme == "http" and not all(ip_address(address).is_loopback for address in addresses):
+        raise AddressRefused(f"{origin.host} is not this machine; http:// is permitted to nowhere else.")
 
 
 @lru_cache(maxsize=256)

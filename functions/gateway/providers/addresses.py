@@ -57,6 +57,7 @@ FORBIDDEN_IPV6 = tuple(
     )
 )
 
+_AUTHORITY = re.compile(r"^[^/]*//([^/?#]*).*$", re.DOTALL)
 _HOST = re.compile(r"[a-z0-9]([a-z0-9._-]*[a-z0-9])?", re.IGNORECASE)
 _ENDS_IN_A_NUMBER = re.compile(r"(^|\.)(\d+|0x[0-9a-f]*)$", re.IGNORECASE)
 
@@ -67,6 +68,7 @@ def check_url(url: str, *, allow_loopback: bool = False) -> None:
     With `allow_loopback`, `http` is permitted too, but only to the machine itself. A name is not resolved here: what
     it leads to may change, so it is checked whenever a connection is made.
     """
+    _check_userinfo(url)
     _check_characters(url)
     parts = _split(url)
     _check_parts(url, parts)
@@ -127,6 +129,12 @@ def is_public(address: Address) -> bool:
     return address in PUBLIC_IPV6 and not any(address in network for network in FORBIDDEN_IPV6)
 
 
+def _check_userinfo(url: str) -> None:
+    # First of all checks, and the only one that does not repeat the URL.
+    if "@" in _AUTHORITY.sub(r"\1", url):
+        raise AddressRefused("A user name or password in the URL would end up in logs; keep the key as a secret.")
+
+
 def _check_characters(url: str) -> None:
     if not url.isascii():
         raise AddressRefused(f"{url!r} has letters outside ASCII; write an international name in its xn-- form.")
@@ -146,8 +154,6 @@ def _split(url: str) -> SplitResult:
 def _check_parts(url: str, parts: SplitResult) -> None:
     if parts.scheme not in {"https", "http"}:
         raise AddressRefused(f"{url!r} does not begin with https://.")
-    if "@" in parts.netloc:
-        raise AddressRefused("A user name or password in the URL would end up in logs; keep the key as a secret.")
     if "?" in url or "#" in url:
         raise AddressRefused(f"{url!r} has a query or a fragment; a provider's URL ends with its path.")
     host = parts.hostname or ""

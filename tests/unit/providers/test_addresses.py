@@ -45,7 +45,9 @@ def test_a_public_address_over_tls_is_taken(url: str) -> None:
         ("https://api.openai.com/v1#a", "query"),
         ("https://api.openai.com:99999/", "not a URL"),
         ("https://[::1/", "not a URL"),
-        ("https://api.openai.com\\@10.0.0.1/", "backslash"),
+        ("https://api.openai.com\\@10.0.0.1/", "password"),
+        ("https://user:pass word@api.openai.com", "password"),
+        ("https://api.openai.com\\.evil.example/", "backslash"),
         ("https://api.openai.com/v1\r\nhost: x", "control character"),
         ("https://api. openai.com/", "space"),
         ("https://\uff11\uff12\uff17.0.0.1/", "xn--"),
@@ -87,6 +89,13 @@ def test_a_public_address_over_tls_is_taken(url: str) -> None:
 def test_any_other_address_is_refused_with_a_sentence(url: str, told: str) -> None:
     with pytest.raises(AddressRefused, match=told):
         check_url(url)
+
+
+def test_a_refusal_does_not_repeat_a_password() -> None:
+    with pytest.raises(AddressRefused) as caught:
+        check_url("https://user:hunter2 \\é@api.openai.com:x/?#")
+
+    assert "hunter2" not in str(caught.value)
 
 
 def test_a_refusal_is_a_plain_value_error() -> None:

@@ -6,8 +6,6 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -20,29 +18,10 @@ from gateway.providers._connections import Connections, shared_ssl_context
 from gateway.providers._http1 import BadHeader, ConnectionEnded, HttpCall, MalformedReply, ReplyTooLarge
 from gateway.providers.addresses import AddressRefused
 from tests.fakes.openai_vendor import KEY
-from tests.unit.providers.conftest import RunningVendor
+from tests.unit.providers.servers import Answer, RunningVendor, listening
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 LIMIT = 100_000
-
-Answer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
-
-
-@asynccontextmanager
-async def listening(answer: Answer, ssl_context: ssl.SSLContext | None = None) -> AsyncIterator[int]:
-    """The port of a server that answers each connection so."""
-
-    async def answer_and_close(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            await answer(reader, writer)
-        except (ConnectionError, asyncio.IncompleteReadError):
-            pass  # the client went away, as it may
-        finally:
-            writer.close()
-
-    server = await asyncio.start_server(answer_and_close, "127.0.0.1", 0, ssl=ssl_context)
-    async with server:
-        yield server.sockets[0].getsockname()[1]
 
 
 def saying(*answers: bytes) -> tuple[Answer, list[int]]:
@@ -273,6 +252,16 @@ async def test_a_public_name_that_leads_inside_is_refused_when_connecting(inside
 
     with pytest.raises(AddressRefused, match=r"vendor\.example"):
         await connections.send(HttpCall(url="https://vendor.example/v1", body=b""), limit=LIMIT)
+
+
+async def test_nothing_travels_in_the_open_to_a_localhost_that_is_elsewhere() -> None:
+    async def resolve(host: str, port: int) -> list[str]:
+        return ["8.8.8.8"]
+
+    connections = Connections(allow_loopback=True, resolve=resolve)
+
+    with pytest.raises(AddressRefused, match="not this machine"):
+        await connections.send(HttpCall(url="http://localhost/v1", body=b""), limit=LIMIT)
 
 
 async def test_a_name_that_changes_its_mind_is_resolved_once_per_connection() -> None:

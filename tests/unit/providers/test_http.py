@@ -22,7 +22,7 @@ from gateway.providers._connections import Connections
 from gateway.providers._http import HttpProvider, reply_limit
 from tests.fakes.openai_vendor import KEY, vector
 from tests.unit.providers.builders import Keys, a_call, a_provider, a_route
-from tests.unit.providers.conftest import RunningVendor
+from tests.unit.providers.servers import RunningVendor, listening
 
 SECRET = "the-text-that-was-embedded"
 
@@ -175,13 +175,11 @@ async def test_our_key_is_taken_out_of_what_a_vendor_repeats(connections: Connec
         body = b'{"error":{"message":"You sent ' + head.partition(b"Bearer ")[2].partition(b"\r")[0] + b'!"}}'
         writer.write(b"HTTP/1.1 400 No\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body))
         await writer.drain()
-        writer.close()
 
-    server = await asyncio.start_server(parrot, "127.0.0.1", 0)
-    row = a_provider(url=f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", key="vendor")
     provider = HttpProvider(vendor=openai, keys=Keys(vendor="opaque.token"), connections=connections)
 
-    async with server:
+    async with listening(parrot) as port:
+        row = a_provider(url=f"http://127.0.0.1:{port}", key="vendor")
         with pytest.raises(ProviderRefused) as caught:
             await provider.embed(a_call(route=a_route(row)))
 
