@@ -134,9 +134,11 @@ def _may_redirect(exchange: Exchange) -> bool:
 
 
 def _payload_size(body: bytes, headers: dict[str, str]) -> int:
-    """Bytes of the answer in the JSON that Lambda hands to API Gateway."""
+    """Bytes of the answer in the JSON that Lambda hands to API Gateway, at most."""
     if "content-encoding" in headers:
         return len(body) * 4 // 3
+    if len(body) * 2 <= MAX_ANSWER:
+        return len(body) * 2  # it fits whatever has to be escaped, and counting takes 0.1 ms of every large answer
     return len(body) + body.count(b'"')
 
 
