@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 
+from gateway import documents
 from gateway.core.errors import GatewayError, MethodNotAllowed, ResourceNotFound
 from gateway.dialects import azure, azure_openai, ctyun, gemini, openai
 from gateway.dialects._exchange import Answer, Dialect, Exchange
@@ -56,6 +57,7 @@ def create_app(gateway: Gateway, *, cors_origins: Sequence[str] = ()) -> FastAPI
     app.state.gateway = gateway
     for router in ROUTERS:
         app.router.routes.extend(router.routes)
+    app.router.routes.extend(documents.routes)
     app.add_exception_handler(NOT_FOUND, _outside)
     app.add_exception_handler(METHOD_NOT_ALLOWED, _outside)
     if cors_origins:

@@ -1,6 +1,9 @@
 """The `input` of OpenAI-like bodies: a text, texts, token ids, or lists of token ids."""
 
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field
+from pydantic_core import PydanticCustomError
 
 from gateway.core.embedding import Input, Tokens
 from gateway.core.errors import InvalidRequest
@@ -8,6 +11,16 @@ from gateway.core.errors import InvalidRequest
 MAX_TOKEN_ID = 2**31 - 1
 
 _FORMS = "a string, an array of strings, an array of token ids, or an array of arrays of token ids"
+
+
+def _refuse_others(value: Any) -> Any:  # JSON as it came
+    if isinstance(value, bool | str):
+        raise PydanticCustomError("int_type", "Input should be a valid integer")
+    return value
+
+
+WholeNumber = Annotated[int, Field(strict=False), BeforeValidator(_refuse_others)]
+"""An integer of a body: 8, and 8.0 too, which JSON does not tell apart; no text, no truth value."""
 
 
 def read_inputs(value: Any) -> tuple[Input, ...]:  # JSON as it came
@@ -45,8 +58,10 @@ def _tokens(value: Any, path: str) -> Tokens:  # JSON as it came
                 f"Invalid '{path}[{index}]': a token id is an integer from 0 to {MAX_TOKEN_ID}.",
                 param=f"{path}[{index}]",
             )
-    return tuple(value)
+    return tuple(map(int, value))
 
 
-def _is_token(value: Any) -> bool:  # JSON as it came
+def _is_token(value: Any) -> bool:  # JSON as it came, where 8.0 is 8
+    if type(value) is float:
+        return value.is_integer() and 0 <= value <= MAX_TOKEN_ID
     return type(value) is int and 0 <= value <= MAX_TOKEN_ID

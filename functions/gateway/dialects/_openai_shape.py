@@ -1,7 +1,7 @@
 """What OpenAI, Azure OpenAI and Ctyun have in common: the body, the list of vectors, the models, when to try again."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field
@@ -12,7 +12,7 @@ from gateway.core.catalogue import Model
 from gateway.core.embedding import CacheUse, Embedded, EmbeddingRequest, Purpose, Vector
 from gateway.core.errors import GatewayError, InvalidRequest
 from gateway.dialects._exchange import Answer
-from gateway.dialects._inputs import read_inputs
+from gateway.dialects._inputs import WholeNumber, read_inputs
 
 Encoding = Literal["float", "base64"]
 
@@ -27,7 +27,7 @@ class EmbeddingsFields(BaseModel):
 
     input: Any  # read by `read_inputs`, whose messages name the element that is wrong
     encoding_format: Encoding | None = None
-    dimensions: int | None = Field(None, ge=1)
+    dimensions: Annotated[WholeNumber, Field(ge=1)] | None = None
     user: str | None = None
 
 

@@ -17,7 +17,7 @@ from gateway.core.embedding import EmbeddingRequest, Purpose
 from gateway.core.errors import GatewayError, InvalidRequest, UnsupportedParameter
 from gateway.dialects import _openai_shape as shape
 from gateway.dialects._exchange import Answer, Dialect, Exchange, renamed
-from gateway.dialects._inputs import read_inputs
+from gateway.dialects._inputs import WholeNumber, read_inputs
 from gateway.dialects._router import DialectRouter
 
 Value = TypeVar("Value")
@@ -38,7 +38,7 @@ class EmbeddingsBody(BaseModel):
 
     model: str | None = None
     input: Any  # read by `read_inputs`, whose messages name the element that is wrong
-    dimensions: int | None = None
+    dimensions: WholeNumber | None = None
     encoding_format: str | None = None
     input_type: str | None = None
 
@@ -180,11 +180,11 @@ async def embeddings(exchange: Exchange) -> Answer:
 
 
 def only(models: Sequence[Model]) -> Model:
-    """The one model there is to choose; raises `InvalidRequest` if there are several, or none."""
+    """The one model there is to choose; raises `ModelNotFound` if there are several, or none."""
     if len(models) == 1:
         return models[0]
     names = ", ".join(model.name for model in models) or "none that this key may use"
-    raise InvalidRequest(f"Missing required parameter: 'model'. There is: {names}.", param="model")
+    raise errors.ModelNotFound(f"No model is named. Add 'model' to the body; there is: {names}.", model="")
 
 
 @router.route("GET", "/info", "/models/info")

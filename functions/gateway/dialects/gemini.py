@@ -4,13 +4,12 @@ https://ai.google.dev/api/embeddings
 Both spellings of every field are taken, `taskType` and `task_type`, as protocol buffers' JSON has it.
 """
 
-import base64
-import binascii
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 import orjson
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 from starlette.types import Scope
 
 from gateway.core import errors
@@ -23,6 +22,9 @@ from gateway.dialects._exchange import Answer, Dialect, Exchange, path_text, ren
 from gateway.dialects._openai_shape import retry_headers
 from gateway.dialects._router import DialectRouter
 from gateway.operations.embed_each import EmbeddedEach, embed_each
+
+INT32 = 2**31 - 1
+DIGITS_OF_INT32 = 10
 
 TaskType = Literal[
     "TASK_TYPE_UNSPECIFIED",
@@ -76,7 +78,7 @@ WIRE_NAMES = {"input": "content", "purpose": "taskType", "dimensions": "outputDi
 def _refuse_bool(value: Any) -> Any:
     # JSON as it came. Numbers may come as strings here, so the model is not strict, but true is not 1.
     if isinstance(value, bool):
-        raise ValueError("input should be a valid integer")  # noqa: TRY004  (pydantic reads ValueError)
+        raise PydanticCustomError("int_type", "Input should be a valid integer")
     return value
 
 
@@ -98,7 +100,7 @@ class EmbedContentRequest(BaseModel):
     content: Content | None = None
     task_type: TaskType | None = Field(None, alias="taskType")
     title: str | None = None
-    output_dimensionality: Annotated[int, BeforeValidator(_refuse_bool), Field(ge=1)] | None = Field(
+    output_dimensionality: Annotated[int, BeforeValidator(_refuse_bool), Field(ge=1, le=INT32)] | None = Field(
         None, alias="outputDimensionality"
     )
 
@@ -268,15 +270,15 @@ def _detail(kind: str, **fields: Any) -> dict[str, Any]:  # Any: JSON
 
 
 def _violations(error: InvalidRequest) -> list[dict[str, str]]:
-    problems = error.problems or ((error.param or "", error.message),)
-    return [{"field": _field(path), "description": message} for path, message in problems]
+    problems = error.problems or ((_place(error), error.message),)
+    return [{"field": renamed(path, WIRE_NAMES) or "", "description": message} for path, message in problems]
 
 
-def _field(param: str) -> str:
-    """`input[3]` is the content of the fourth request of a batch."""
-    if param.startswith("input["):
-        return f"requests{param.removeprefix('input')}.content"
-    return renamed(param, WIRE_NAMES) or ""
+def _place(error: InvalidRequest) -> str:
+    match error:
+        case errors.InputTooLong(index=int(index)) if index:  # the first may be the only one, which has no number
+            return f"requests[{index}].content"
+    return error.param or ""
 
 
 def has_googles_credential(scope: Scope) -> bool:
@@ -316,7 +318,9 @@ async def embed_content(exchange: Exchange) -> Answer:
     """One vector."""
     caller = await exchange.authenticate()
     body = await exchange.read(EmbedContentRequest, word)
-    request = to_core(body, exchange, exchange.request.path_params["name"])
+    name = exchange.request.path_params["name"]
+    await exchange.gateway.models.find(name)  # an unknown model is the first thing to tell
+    request = to_core(body, exchange, name)
     return single_answer(await embed_each(exchange.gateway.embed, [request], caller, exchange.record))
 
 
@@ -360,26 +364,17 @@ async def list_models(exchange: Exchange) -> Answer:
 
 
 def _page(models: Sequence[Model], size: str, token: str) -> tuple[Sequence[Model], str | None]:
-    """The models after the one the token names, and the token of the next page if there is one."""
+    """The models after the one that the token names, and the token of the next page if there is one."""
     most = _number(size)
-    rest = [model for model in models if model.name > _read_token(token)]
+    rest = [model for model in models if model.name > token]
     page = rest[:most]
-    return page, base64.urlsafe_b64encode(page[-1].name.encode()).decode() if len(rest) > most else None
+    return page, page[-1].name if len(rest) > most else None
 
 
 def _number(size: str) -> int:
-    if not size:
-        return 50
-    if not size.isascii() or not size.isdecimal() or len(size) > len("2147483647"):
+    if size and not (size.isascii() and size.isdecimal() and len(size) <= DIGITS_OF_INT32 and int(size) <= INT32):
         raise InvalidRequest("Invalid value at 'page_size': it must be a number, 0 or more.", param="pageSize")
-    return min(int(size) or 50, 1000)
-
-
-def _read_token(token: str) -> str:
-    try:
-        return base64.b64decode(token, altchars=b"-_", validate=True).decode()
-    except (binascii.Error, UnicodeError, ValueError) as error:
-        raise InvalidRequest("Invalid value at 'page_token': it is none of ours.", param="pageToken") from error
+    return min(int(size or 0) or 50, 1000)
 
 
 @router.route("GET", f"{SHARED}/models/{{name:path}}", only_if=has_googles_credential)

@@ -37,7 +37,9 @@ async def embed_each(
     records = [Record(request_id=record.request_id) for _ in groups]
     answers = await _side_by_side(embed, [_joined(requests, group) for group in groups], caller, records)
     _sum_up(record, records)
-    return _in_order(groups, [_told(answer, group) for answer, group in zip(answers, groups, strict=True)])
+    return _in_order(
+        groups, [_told(answer, group, len(requests)) for answer, group in zip(answers, groups, strict=True)]
+    )
 
 
 def _alike(requests: Sequence[EmbeddingRequest]) -> list[Group]:
@@ -64,18 +66,11 @@ async def _side_by_side(
     return await asyncio.gather(*map(ask, requests, records), return_exceptions=True)
 
 
-def _told(answer: Embedded | BaseException, group: Group) -> Embedded:
+def _told(answer: Embedded | BaseException, group: Group, of: int) -> Embedded:
     """The answer, or what went wrong, told of the input where it stood in the whole."""
     match answer:
-        case InputTooLong(index=int(index), tokens=tokens, limit=limit):
-            raise InputTooLong(
-                f"This model's maximum context length is {limit} tokens, however input {group[index]} has "
-                f"{tokens} tokens or more. Please shorten it.",
-                param=f"input[{group[index]}]",
-                index=group[index],
-                tokens=tokens,
-                limit=limit,
-            )
+        case InputTooLong(index=int(index), tokens=int(tokens), limit=int(limit)):
+            raise InputTooLong.at(group[index], of=of, tokens=tokens, limit=limit)
         case BaseException():
             raise answer
     return answer

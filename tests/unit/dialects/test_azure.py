@@ -193,7 +193,7 @@ async def test_the_only_model_need_not_be_named() -> None:
 async def test_one_of_several_models_must_be_named() -> None:
     response = await Stage(models=[make_model(), make_model(name="other")]).post("/embeddings", input="a")
 
-    assert "echo, other" in error_of(response, 400, "invalid_request")["message"]
+    assert "echo, other" in error_of(response, 404, "model_not_found")["message"]
 
 
 async def test_the_clients_two_headers_of_one_key_are_taken() -> None:

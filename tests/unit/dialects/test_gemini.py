@@ -396,9 +396,7 @@ async def test_pages_cover_all_models_once_and_none_is_empty(count: int, size: i
     assert names == [f"models/m{number:03}" for number in range(count)]
 
 
-@pytest.mark.parametrize(
-    "query", ["pageSize=x", "pageSize=-1", "pageToken=%C3%A4", "pageToken=abc", "pageSize=99999999999"]
-)
+@pytest.mark.parametrize("query", ["pageSize=x", "pageSize=-1", "pageSize=2147483648", "pageSize=99999999999"])
 async def test_a_wrong_page_is_refused(query: str) -> None:
     response = await Stage().send("GET", f"/v1beta/models?{query}")
 

@@ -1,0 +1,67 @@
+"""The published document against the app: schemathesis asks for everything it allows, and for what it forbids."""
+
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import uvicorn
+
+from gateway import telemetry
+from gateway.core.catalogue import Model, PurposeRule, Symmetry
+from gateway.core.embedding import Purpose
+from infra.openapi.bodies import LONGEST
+from tests.fakes.models import make_model
+from tests.unit.dialects.stage import KEY, Stage
+
+ROOT = Path(__file__).parents[2]
+
+
+def able(name: str) -> Model:
+    """A model that does everything the document speaks of."""
+    return make_model(
+        name=name,
+        dimensions=LONGEST,
+        shortenable=True,
+        symmetry=Symmetry.BY_PURPOSE,
+        purposes=dict.fromkeys(Purpose, PurposeRule(native=True)),
+        accepts_title=True,
+    )
+
+
+@pytest.fixture
+def address(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The app on memory and an echo, with the models of the document's examples."""
+    monkeypatch.setattr(telemetry.logger(), "info", lambda *_, **__: None)
+    monkeypatch.setattr(telemetry, "count", lambda *_: None)
+    monkeypatch.setattr(telemetry, "publish", lambda **_: None)
+    stage = Stage(models=[able(name) for name in ("text-embedding-3-small", "gemini-embedding-001", "BERT", "dep")])
+    # Without the protocol's number asyncio does not know it is TCP, and every answer waits for 40 ms.
+    with socket.socket(proto=socket.IPPROTO_TCP) as listener:
+        listener.bind(("127.0.0.1", 0))
+        server = uvicorn.Server(uvicorn.Config(stage.app, log_level="error", lifespan="off"))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        while not server.started:
+            time.sleep(0.01)
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        server.should_exit = True
+        thread.join()
+
+
+def test_the_app_keeps_every_promise_of_the_document(address: str, tmp_path: Path) -> None:
+    command = [
+        *(sys.executable, "-m", "schemathesis.cli", "run", f"{address}/openapi.json"),
+        *("--header", f"Authorization: Bearer {KEY}"),
+        *("--checks", "all", "--max-examples", "3", "--generation-deterministic", "--no-color"),
+    ]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "SCHEMATHESIS_HOOKS": "tests.contract.openapi_hooks"}
+
+    result = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+
+    assert result.returncode == 0, result.stdout[-10_000:] + result.stderr[-2_000:]
