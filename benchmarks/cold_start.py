@@ -21,6 +21,7 @@ from typing import Any
 
 from benchmarks import artefacts, stage
 from benchmarks.certificate import make_certificate
+from benchmarks.fake_aws import OWN_DIMENSIONS
 from benchmarks.fake_vendor import DIMENSIONS
 from benchmarks.processes import fakes
 from benchmarks.runtime import Artefact, ColdStart, measure
@@ -92,9 +93,9 @@ def _variants(names: Sequence[str], *, without_byte_code: bool) -> list[Variant]
     makers: dict[str, Callable[[], Variant]] = {
         "empty": lambda: Variant(name="empty", artefact=artefacts.empty(), event=_event("base64")),
         "bare": lambda: Variant(name="bare", artefact=artefacts.bare(), event=_event("base64"), dimensions=DIMENSIONS),
-        "gateway-base64": lambda: _gateway("gateway-base64", "base64", stage.VENDOR_MODEL, DIMENSIONS),
-        "gateway-float": lambda: _gateway("gateway-float", "float", stage.VENDOR_MODEL, DIMENSIONS),
-        "gateway-own-model": lambda: _gateway("gateway-own-model", "base64", stage.OWN_MODEL, 384),
+        "gateway-base64": lambda: _gateway("gateway-base64", "base64"),
+        "gateway-float": lambda: _gateway("gateway-float", "float"),
+        "gateway-own-model": _gateway_asking_own_model,
     }
     chosen = [makers[name]() for name in names or makers]
     for name, artefact in {variant.artefact.folder.name: variant.artefact for variant in chosen}.items():
@@ -102,8 +103,15 @@ def _variants(names: Sequence[str], *, without_byte_code: bool) -> list[Variant]
     return [*chosen, *(map(_without_byte_code, chosen) if without_byte_code else ())]
 
 
-def _gateway(name: str, encoding: str, model: str, dimensions: int) -> Variant:
-    return Variant(name=name, artefact=artefacts.gateway(), event=_event(encoding, model), dimensions=dimensions)
+def _gateway(name: str, encoding: str) -> Variant:
+    """From the cache in DynamoDB."""
+    return Variant(name=name, artefact=artefacts.gateway(), event=_event(encoding), dimensions=DIMENSIONS)
+
+
+def _gateway_asking_own_model() -> Variant:
+    """Not from the cache, but from the fake function of our own model."""
+    event = stage.event(stage.body([TEXT], "base64", stage.OWN_MODEL), **{"cache-control": "no-cache"})
+    return Variant(name="gateway-own-model", artefact=artefacts.gateway(), event=event, dimensions=OWN_DIMENSIONS)
 
 
 def _without_byte_code(variant: Variant) -> Variant:
@@ -115,8 +123,8 @@ def _without_byte_code(variant: Variant) -> Variant:
     )
 
 
-def _event(encoding: str, model: str = stage.VENDOR_MODEL) -> dict[str, object]:
-    return stage.event(stage.body([TEXT], encoding, model))
+def _event(encoding: str) -> dict[str, object]:
+    return stage.event(stage.body([TEXT], encoding))
 
 
 @contextmanager

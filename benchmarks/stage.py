@@ -106,8 +106,8 @@ def _own_model() -> dict[str, object]:
     return {"name": OWN_MODEL, "dimensions": 384, "max_tokens": 256, "routes": [route]}
 
 
-def event(body: str, path: str = "/v1/embeddings") -> dict[str, object]:
-    """What API Gateway hands to the function: payload format 2.0, headers as openai-python sends them."""
+def event(body: str, path: str = "/v1/embeddings", **headers: str) -> dict[str, object]:
+    """What API Gateway hands to the function: payload format 2.0, headers as openai-python sends them, and those."""
     return {
         "version": "2.0",
         "routeKey": "$default",
@@ -128,6 +128,7 @@ def event(body: str, path: str = "/v1/embeddings") -> dict[str, object]:
             "x-stainless-async": "false",
             "x-stainless-lang": "python",
             "x-stainless-retry-count": "0",
+            **headers,
         },
         "requestContext": {
             "accountId": "123456789012",
