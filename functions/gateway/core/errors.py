@@ -65,13 +65,26 @@ class UnsupportedParameter(InvalidRequest):
 
 
 class InputTooLong(InvalidRequest):
-    """One input exceeds the model's limit; `tokens` is its count, `None` if only the vendor knows."""
+    """One input exceeds the model's limit; `tokens` is its count. `None` is what only the vendor knows."""
 
     def __init__(
         self, message: str, *, param: str = "input", index: int | None, tokens: int | None, limit: int | None
     ) -> None:
         super().__init__(message, param=param)
         self.index, self.tokens, self.limit = index, tokens, limit
+
+    @classmethod
+    def at(cls, index: int, *, of: int, tokens: int, limit: int, at_least: bool = False) -> "InputTooLong":
+        """The input at that position, of so many, has (at least) so many tokens."""
+        count = f"at least {tokens}" if at_least else str(tokens)
+        return cls(
+            f"This model's maximum context length is {limit} tokens, however input {index} has {count} tokens. "
+            "Please shorten it.",
+            param=f"input[{index}]" if of > 1 else "input",
+            index=index,
+            tokens=tokens,
+            limit=limit,
+        )
 
 
 class RequestTooLarge(InvalidRequest):

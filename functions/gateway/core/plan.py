@@ -179,14 +179,8 @@ def _check_tokens_accepted(inputs: Sequence[Input], model: Model, route: Route) 
 def _check_lengths(inputs: Sequence[Input], estimates: Sequence[int], model: Model) -> None:
     for index, (item, estimate) in enumerate(zip(inputs, estimates, strict=True)):
         if estimate > model.max_tokens and (least := _least_tokens(item)) > model.max_tokens:
-            about = "at least " if isinstance(item, str) else ""
-            raise InputTooLong(
-                f"This model's maximum context length is {model.max_tokens} tokens, however input {index} has "
-                f"{about}{least} tokens. Please shorten it.",
-                param=f"input[{index}]" if len(inputs) > 1 else "input",
-                index=index,
-                tokens=least,
-                limit=model.max_tokens,
+            raise InputTooLong.at(
+                index, of=len(inputs), tokens=least, limit=model.max_tokens, at_least=isinstance(item, str)
             )
 
 

@@ -33,7 +33,10 @@ class Provider(Protocol):
     """Who computes."""
 
     async def embed(self, call: ProviderCall) -> EmbeddingResult:
-        """Vectors of the call's inputs, in input order; raises `Provider…` errors, `InputTooLong`, `InvalidRequest`."""
+        """Vectors of the call's inputs, in input order, every component finite.
+
+        Raises `Provider…` errors, `InvalidRequest`, and `InputTooLong` with the position among the call's inputs.
+        """
 
 
 class CatalogueStore(Protocol):

@@ -8,12 +8,12 @@ from gateway.core.allowance import Reservation, apportion
 from gateway.core.cache_key import distinct
 from gateway.core.caller import Caller
 from gateway.core.embedding import Embedded, EmbeddingRequest, EmbeddingResult, Usage
-from gateway.core.errors import AllowanceExhausted, GatewayError, ProviderMisbehaved, ProviderTimeout
+from gateway.core.errors import AllowanceExhausted, GatewayError, InputTooLong, ProviderMisbehaved, ProviderTimeout
 from gateway.core.plan import Plan, make_plan
 from gateway.core.ports import Allowances, CachedVector, CatalogueStore, Provider, VectorCache
 from gateway.core.record import Record
 from gateway.core.slicing import slices
-from gateway.core.vectors import FLOAT32, is_finite, shorten
+from gateway.core.vectors import FLOAT32, shorten
 from gateway.operations.together import together
 from gateway.telemetry import segment
 
@@ -95,6 +95,8 @@ class Embed:
             try:
                 async with asyncio.timeout_at(deadline), places:
                     return _vectors(plan, positions, await provider.embed(plan.call(positions)))
+            except InputTooLong as error:
+                return _in_the_request(error, positions, len(plan.keys))
             except GatewayError as error:
                 return error
             except TimeoutError:
@@ -110,6 +112,13 @@ class Embed:
             await together(settling, self.cache.put(fresh, plan.model.cache_ttl))
         else:
             await settling
+
+
+def _in_the_request(error: InputTooLong, positions: Sequence[int], inputs: int) -> InputTooLong:
+    """A provider counts from the beginning of its call; the caller from the beginning of the request."""
+    if error.index is None or error.tokens is None or error.limit is None:
+        return error
+    return InputTooLong.at(positions[error.index], of=inputs, tokens=error.tokens, limit=error.limit)
 
 
 def _first_positions(keys: Sequence[bytes], known: Known) -> list[int]:
@@ -144,8 +153,6 @@ def _check(result: EmbeddingResult, count: int, dimensions: int) -> None:
             raise ProviderMisbehaved(
                 f"The provider answered a vector of {len(vector) // FLOAT32} dimensions instead of {dimensions}."
             )
-        if not is_finite(vector):
-            raise ProviderMisbehaved("The provider answered a vector that is not finite.")
 
 
 def _token_counts(plan: Plan, positions: Sequence[int], result: EmbeddingResult) -> tuple[int, ...]:

@@ -116,7 +116,7 @@ def read_answer(call: ProviderCall, answer: bytes) -> EmbeddingResult:
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise ProviderMisbehaved("The model's answer cannot be read.") from error
     if told.error:
-        raise _cause(told.error)
+        raise _cause(told.error, len(call.inputs))
     return EmbeddingResult(
         vectors=_cut(told.vectors, len(call.inputs), call.native_dimensions),
         tokens=sum(told.tokens),
@@ -140,15 +140,10 @@ def _checked(tokens: tuple[int, ...], count: int) -> tuple[int, ...]:
     return tokens
 
 
-def _cause(error: _Error) -> GatewayError:
-    if error.code == "input_too_long":
-        return InputTooLong(
-            f"This model's maximum context length is {error.limit} tokens, however input {error.index} has "
-            f"{error.tokens} tokens. Please shorten it.",
-            index=error.index,
-            tokens=error.tokens,
-            limit=error.limit,
-        )
-    if error.code == "invalid_event":
-        return InternalError("The gateway asked its own model in a way it does not understand.")
+def _cause(error: _Error, inputs: int) -> GatewayError:
+    match error:
+        case _Error(code="input_too_long", index=int(index), tokens=int(tokens), limit=int(limit)):
+            return InputTooLong.at(index, of=inputs, tokens=tokens, limit=limit)
+        case _Error(code="invalid_event"):
+            return InternalError("The gateway asked its own model in a way it does not understand.")
     return ProviderMisbehaved(f"The model answered with an error that is not known: {error.code[:100]}.")

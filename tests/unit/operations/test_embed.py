@@ -186,6 +186,21 @@ async def test_what_a_failed_request_did_compute_is_not_paid_twice() -> None:
     assert stage.provider.inputs == ["b"]
 
 
+async def test_an_input_that_is_too_long_is_named_by_its_place_in_the_request() -> None:
+    stage = Stage(model=make_model(routes=(make_route(max_inputs=2),)))
+    await stage.ask("known")
+    stage.provider.fails = lambda call: (
+        errors.InputTooLong.at(call.inputs.index("long"), of=len(call.inputs), tokens=300, limit=256)
+        if "long" in call.inputs
+        else None
+    )
+
+    with pytest.raises(errors.InputTooLong, match="input 5 has 300 tokens") as caught:
+        await stage.ask("known", "a", "a", "b", "c", "long")
+
+    assert caught.value.index == 5
+
+
 async def test_the_estimate_is_settled_by_what_the_vendor_counted() -> None:
     stage = Stage()
 
@@ -247,7 +262,6 @@ SPOILS = {
     "a vector too few": lambda result: replace(result, vectors=result.vectors[1:]),
     "a vector too many": lambda result: replace(result, vectors=(*result.vectors, result.vectors[0])),
     "a vector too short": lambda result: replace(result, vectors=(result.vectors[0][:-4], *result.vectors[1:])),
-    "a vector that is not finite": lambda result: replace(result, vectors=(b"\0\0\xc0\x7f" * 8, *result.vectors[1:])),
 }
 
 
