@@ -1,6 +1,6 @@
 """What OpenAI, Azure OpenAI and Ctyun have in common: the body, the list of vectors, the models, when to try again."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 import orjson
@@ -77,15 +77,20 @@ def from_core(
     A vector stands under each of `fields`; `identity` becomes the answer's id.
     """
     render = RENDERINGS[encoding]
-    item = b'{"object":"embedding","index":%d' + b"".join(b',"' + field + b'":%b' for field in fields) + b"}"
-    items = (item % (index, *[render(vector)] * len(fields)) for index, vector in enumerate(embedded.vectors))
-    body = b'{%b"object":"list","data":[%b],"model":%b,"usage":%b}' % (
-        b'"id":%b,' % orjson.dumps(identity) if identity else b"",
-        b",".join(items),
-        orjson.dumps(embedded.model),
-        orjson.dumps(usage_of(embedded)),
-    )
-    return Answer(body=body, compressible=encoding != "base64")
+    pieces = [b'{%b"object":"list","data":[' % (b'"id":%b,' % orjson.dumps(identity) if identity else b"")]
+    for index, vector in enumerate(embedded.vectors):
+        pieces += _item(index, render(vector), fields)
+    pieces.append(b'],"model":%b,"usage":%b}' % (orjson.dumps(embedded.model), orjson.dumps(usage_of(embedded))))
+    return Answer(body=b"".join(pieces), compressible=encoding != "base64")
+
+
+def _item(index: int, value: bytes, fields: Sequence[bytes]) -> Iterator[bytes]:
+    # In pieces, so that a long answer is copied once.
+    yield b'%b{"object":"embedding","index":%d' % (b"," if index else b"", index)
+    for field in fields:
+        yield b',"%b":' % field
+        yield value
+    yield b"}"
 
 
 def usage_of(embedded: Embedded) -> dict[str, Any]:
