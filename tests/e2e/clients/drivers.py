@@ -3,7 +3,8 @@
 import json
 import os
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -19,6 +20,11 @@ class Program:
     environment: str
     name: str
     words: tuple[str, ...] = ()
+
+    @property
+    def id(self) -> str:
+        """A short name for files and test reports."""
+        return "-".join((self.name, self.environment, *self.words))
 
     def command(self, environments: Environments) -> Sequence[str | Path]:
         """What to run, from the root of the repository."""
@@ -79,8 +85,16 @@ class Driver:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._process.communicate()
+        self.finish()
+        self._process.wait()
+        assert self._process.stdout
+        self._process.stdout.close()
         self._relay.__exit__()
+
+    def finish(self) -> None:
+        """Tell the client that nothing more will come."""
+        assert self._process.stdin
+        self._process.stdin.close()
 
     def embed(self, **command: Any) -> Outcome:
         """Embed `input` with `model` and `key`; more fields as in `python/protocol.py`.
@@ -110,6 +124,37 @@ class Driver:
             raise RuntimeError(f"The client's driver ended:\n{self._log.read_text()}")
         message: dict[str, Any] = json.loads(line)
         return message
+
+
+class Drivers:
+    """Clients that run until the tests end, each started when it is first needed."""
+
+    def __init__(self, environments: Environments, upstream: str, logs: Path) -> None:
+        self._environments, self._upstream, self._logs = environments, upstream, logs
+        self._running: dict[Program, Driver] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for driver in self._running.values():
+            driver.finish()
+        for driver in self._running.values():
+            driver.__exit__()
+
+    def __getitem__(self, program: Program) -> Driver:
+        self.start([program])
+        return self._running[program]
+
+    def start(self, programs: Iterable[Program], *, at_once: int = 1) -> None:
+        """Start those that do not run yet."""
+        missing = [program for program in programs if program not in self._running]
+        with ThreadPoolExecutor(max_workers=at_once) as pool:
+            self._running |= dict(zip(missing, pool.map(self._start, missing), strict=True))
+
+    def _start(self, program: Program) -> Driver:
+        log = self._logs / f"{program.id}.log"
+        return Driver(program, self._environments, self._upstream, log).__enter__()
 
 
 def _client_error(error: dict[str, Any] | None) -> ClientError | None:

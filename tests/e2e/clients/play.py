@@ -3,13 +3,10 @@
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
 
-from tests.e2e.clients.drivers import Driver, Outcome
-from tests.e2e.clients.environments import Environments
+from tests.e2e.clients.drivers import Driver, Drivers, Outcome
 from tests.e2e.clients.registry import Client
 from tests.e2e.clients.stage import OWN_LIMIT, OWN_MODEL, Stage
 from tests.e2e.clients.vendor import VENDOR_LIMIT, VENDOR_MODEL
@@ -18,10 +15,11 @@ DIMENSIONS = 256
 UNKNOWN_MODEL = "no-such-model"
 
 AT_ONCE = 3
-"""Clients that start or work side by side: two cores are there."""
+"""Clients that work side by side: two cores are there."""
 
-# The 429s are made in this part of a minute (in seconds), so that nobody has to wait long, nor the minute runs out.
-EXHAUSTED_BETWEEN = (25, 40)
+# The 429s are made in this part of a minute (in seconds): all clients must meet one before it ends, and some of them
+# do not wait for a whole one.
+EXHAUSTED_BETWEEN = (2, 45)
 
 
 class Behaviour(StrEnum):
@@ -46,21 +44,15 @@ class Performance:
     outcomes: Mapping[Behaviour, Outcome]
 
 
-def play(clients: Sequence[Client], environments: Environments, stage: Stage, logs: Path) -> dict[Client, Performance]:
+def play(clients: Sequence[Client], drivers: Drivers, stage: Stage) -> dict[Client, Performance]:
     """Every client's performance; all end with the 429s, which they meet, and wait for, together."""
-    with ExitStack() as running, ThreadPoolExecutor(max_workers=len(clients)) as everyone:
-
-        def start(client: Client) -> Driver:
-            return running.enter_context(Driver(client.program, environments, stage.origin, logs / f"{client.id}.log"))
-
-        with ThreadPoolExecutor(max_workers=AT_ONCE) as few:
-            drivers = dict(zip(clients, few.map(start, clients), strict=True))
-            firsts = list(few.map(lambda client: _embed_and_fail(drivers[client], stage, client), clients))
+    with ThreadPoolExecutor(max_workers=AT_ONCE) as few, ThreadPoolExecutor(max_workers=len(clients)) as everyone:
+        firsts = list(few.map(lambda client: _embed_and_fail(drivers[client.program], stage, client), clients))
         _wait_for_second(*EXHAUSTED_BETWEEN)
         stage.exhaust()
-        lasts = list(everyone.map(lambda client: _be_throttled(drivers[client], stage, client), clients))
+        lasts = list(everyone.map(lambda client: _be_throttled(drivers[client.program], stage, client), clients))
     return {
-        client: Performance(version=drivers[client].version, texts=_texts(stage, client), outcomes=first | last)
+        client: Performance(version=drivers[client.program].version, texts=_texts(stage, client), outcomes=first | last)
         for client, first, last in zip(clients, firsts, lasts, strict=True)
     }
 

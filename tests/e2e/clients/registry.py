@@ -34,11 +34,6 @@ class Client:
     splits: bool = False
     """Whether it cuts a text that is too long for OpenAI into parts, and averages their vectors."""
 
-    @property
-    def id(self) -> str:
-        """A short name for files and test reports."""
-        return "-".join((self.program.name, self.program.environment, *self.program.words))
-
 
 def _same(name: str) -> ErrorNames:
     return ErrorNames(authentication=name, not_found=name, bad_request=name, throttled=name)

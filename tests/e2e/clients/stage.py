@@ -1,7 +1,6 @@
 """What the deployed stack holds for these tests: a vendor on loopback, its model, workspaces and keys.
 
-All of it is put in with the operator's own command. Names are new in every run, so that no warm function can
-remember an earlier one.
+All of it is put in with the operator's own command.
 """
 
 import json
@@ -22,7 +21,15 @@ from typer.testing import CliRunner
 from gateway.core.api_key import ApiKey, parse
 from infra.admin.app import app
 from infra.local.places import aws_environment
-from tests.e2e.clients.vendor import FAULTY_MODELS, PROVIDER, VENDOR_MODEL, Vendor, running_vendor
+from tests.e2e.clients.vendor import (
+    FAULTY_MODELS,
+    HASTY_PROVIDER,
+    PROVIDER,
+    SLOW_MODEL,
+    VENDOR_MODEL,
+    Vendor,
+    running_vendor,
+)
 from tests.e2e.stack import Stack
 from tests.fakes.openai_vendor import KEY
 
@@ -153,9 +160,10 @@ def vendor_in_catalogue(operator: Operator, logs: Path) -> Iterator[Vendor]:
         operator("catalogue", "load", str(folder))
         operator("providers", "set", PROVIDER, "--key-stdin", given=KEY)
         yield vendor
-        for model in (VENDOR_MODEL, *FAULTY_MODELS):
+        for model in (VENDOR_MODEL, SLOW_MODEL, *FAULTY_MODELS):
             operator("models", "remove", model, "--yes")
-        operator("providers", "remove", PROVIDER, "--yes")
+        for provider in (PROVIDER, HASTY_PROVIDER):
+            operator("providers", "remove", provider, "--yes")
 
 
 def make_stage(stack: Stack, operator: Operator, vendor: Vendor) -> Stage:

@@ -15,7 +15,7 @@ from tests.e2e.clients.stage import OWN_LIMIT
 from tests.e2e.clients.table import PAGE, replace_table
 from tests.e2e.clients.vendor import expected_vector
 
-every_client = pytest.mark.parametrize("client", CLIENTS, ids=lambda client: client.id)
+every_client = pytest.mark.parametrize("client", CLIENTS, ids=lambda client: client.program.id)
 
 Performances = Mapping[Client, Performance]
 

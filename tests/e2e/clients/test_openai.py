@@ -2,17 +2,15 @@
 
 import base64
 import struct
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from uuid import uuid4
 
 import pytest
 
-from tests.e2e.clients.drivers import Driver, Outcome, Program
-from tests.e2e.clients.environments import Environments
+from tests.e2e.clients.drivers import Drivers, Outcome, Program
 from tests.e2e.clients.known import known_texts
 from tests.e2e.clients.stage import OWN_MODEL, PLENTY, Stage
-from tests.e2e.clients.vendor import VENDOR_MODEL, expected_vector
+from tests.e2e.clients.vendor import SLOW_MODEL, VENDOR_MODEL, expected_vector
 
 OPENAI_SDKS = (
     Program(environment="newest", name="openai_client"),
@@ -22,32 +20,10 @@ OPENAI_SDKS = (
 LANGCHAIN = Program(environment="established", name="langchain_openai_client", words=("texts",))
 LANGCHAIN_AS_IT_COMES = Program(environment="established", name="langchain_openai_client")
 
-Start = Callable[[Program], Driver]
-
-
-def name_of(program: Program) -> str:
-    """For test reports."""
-    return "-".join((program.name, program.environment, *program.words))
-
-
-openai_sdks = pytest.mark.parametrize("program", OPENAI_SDKS, ids=name_of)
-openai_sdks_and_langchain = pytest.mark.parametrize("program", [*OPENAI_SDKS, LANGCHAIN], ids=name_of)
-
-
-@pytest.fixture(scope="module")
-def start(environments: Environments, stage: Stage, logs: Path) -> Iterator[Start]:
-    """Starts a client once, to be used by all tests of this file."""
-    drivers: dict[Program, Driver] = {}
-
-    def start(program: Program) -> Driver:
-        if program not in drivers:
-            log = logs / f"openai-{name_of(program)}.log"
-            drivers[program] = Driver(program, environments, stage.origin, log).__enter__()
-        return drivers[program]
-
-    yield start
-    for driver in drivers.values():
-        driver.__exit__()
+openai_sdks = pytest.mark.parametrize("program", OPENAI_SDKS, ids=lambda program: program.id)
+openai_sdks_and_langchain = pytest.mark.parametrize(
+    "program", [*OPENAI_SDKS, LANGCHAIN], ids=lambda program: program.id
+)
 
 
 @pytest.fixture
@@ -57,20 +33,22 @@ def new_text(stage: Stage) -> Callable[[], str]:
 
 
 @openai_sdks_and_langchain
-def test_text_becomes_the_vector_that_sentence_transformers_makes(program: Program, start: Start, stage: Stage) -> None:
+def test_text_becomes_the_vector_that_sentence_transformers_makes(
+    program: Program, drivers: Drivers, stage: Stage
+) -> None:
     known = known_texts()[5]
 
-    outcome = start(program).embed(key=stage.workspace.key, model=OWN_MODEL, input=known.text)
+    outcome = drivers[program].embed(key=stage.workspace.key, model=OWN_MODEL, input=known.text)
 
     assert outcome.vectors == [pytest.approx(known.vector, abs=1e-4)]
     assert outcome.usage in (known.tokens, None)
 
 
 @openai_sdks_and_langchain
-def test_batch_of_many_scripts_comes_back_in_order(program: Program, start: Start, stage: Stage) -> None:
+def test_batch_of_many_scripts_comes_back_in_order(program: Program, drivers: Drivers, stage: Stage) -> None:
     known = known_texts()
 
-    outcome = start(program).embed(key=stage.workspace.key, model=OWN_MODEL, input=[item.text for item in known])
+    outcome = drivers[program].embed(key=stage.workspace.key, model=OWN_MODEL, input=[item.text for item in known])
 
     assert outcome.vectors == [pytest.approx(item.vector, abs=1e-4) for item in known]
     assert outcome.usage in (sum(item.tokens for item in known), None)
@@ -78,12 +56,12 @@ def test_batch_of_many_scripts_comes_back_in_order(program: Program, start: Star
 
 @openai_sdks_and_langchain
 def test_as_many_texts_as_openai_takes_come_back_in_order(
-    program: Program, start: Start, stage: Stage, new_text: Callable[[], str]
+    program: Program, drivers: Drivers, stage: Stage, new_text: Callable[[], str]
 ) -> None:
     """Their 16.8 MB do not fit a Lambda's answer: the client is sent to fetch them, and does."""
     texts = [new_text() for _ in range(2048)]
 
-    outcome = start(program).embed(key=stage.workspace.key, model=VENDOR_MODEL, input=texts)
+    outcome = drivers[program].embed(key=stage.workspace.key, model=VENDOR_MODEL, input=texts)
 
     assert outcome.error is None
     assert len(outcome.vectors) == len(texts)
@@ -93,21 +71,21 @@ def test_as_many_texts_as_openai_takes_come_back_in_order(
 
 
 def test_as_many_short_texts_as_openai_takes_are_embedded_by_our_own_model(
-    start: Start, stage: Stage, new_text: Callable[[], str]
+    drivers: Drivers, stage: Stage, new_text: Callable[[], str]
 ) -> None:
     texts = [f"text {number}" for number in range(2048)]
 
-    outcome = start(OPENAI_SDKS[0]).embed(key=stage.workspace.key, model=OWN_MODEL, input=texts)
+    outcome = drivers[OPENAI_SDKS[0]].embed(key=stage.workspace.key, model=OWN_MODEL, input=texts)
 
     assert outcome.error is None
     assert len({tuple(vector) for vector in outcome.vectors}) == len(texts)
-    single = start(OPENAI_SDKS[0]).embed(key=stage.workspace.key, model=OWN_MODEL, input=texts[2047])
+    single = drivers[OPENAI_SDKS[0]].embed(key=stage.workspace.key, model=OWN_MODEL, input=texts[2047])
     assert outcome.vectors[2047] == pytest.approx(single.vectors[0], abs=1e-4)
 
 
 @openai_sdks
-def test_token_ids_reach_a_vendor_that_takes_them(program: Program, start: Start, stage: Stage) -> None:
-    driver = start(program)
+def test_token_ids_reach_a_vendor_that_takes_them(program: Program, drivers: Drivers, stage: Stage) -> None:
+    driver = drivers[program]
 
     one = driver.embed(key=stage.workspace.key, model=VENDOR_MODEL, input=[15339, 1917])
     several = driver.embed(key=stage.workspace.key, model=VENDOR_MODEL, input=[[15339, 1917], [1917]])
@@ -120,9 +98,9 @@ def test_token_ids_reach_a_vendor_that_takes_them(program: Program, start: Start
     ]
 
 
-def test_langchain_as_it_comes_is_told_how_to_send_texts(start: Start, stage: Stage) -> None:
+def test_langchain_as_it_comes_is_told_how_to_send_texts(drivers: Drivers, stage: Stage) -> None:
     """It sends ids of OpenAI's vocabulary, which mean other words to other models: never embedded by mistake."""
-    outcome = start(LANGCHAIN_AS_IT_COMES).embed(key=stage.workspace.key, model=OWN_MODEL, input="hello")
+    outcome = drivers[LANGCHAIN_AS_IT_COMES].embed(key=stage.workspace.key, model=OWN_MODEL, input="hello")
 
     assert outcome.error
     assert outcome.error.kind == "BadRequestError"
@@ -131,9 +109,9 @@ def test_langchain_as_it_comes_is_told_how_to_send_texts(start: Start, stage: St
 
 @openai_sdks
 def test_base64_holds_the_same_numbers_as_floats(
-    program: Program, start: Start, stage: Stage, new_text: Callable[[], str]
+    program: Program, drivers: Drivers, stage: Stage, new_text: Callable[[], str]
 ) -> None:
-    driver, asked = start(program), {"key": stage.workspace.key, "model": OWN_MODEL, "input": new_text()}
+    driver, asked = drivers[program], {"key": stage.workspace.key, "model": OWN_MODEL, "input": new_text()}
 
     as_base64 = driver.embed(**asked, encoding_format="base64").vectors[0]
     as_floats = driver.embed(**asked, encoding_format="float").vectors[0]
@@ -144,11 +122,11 @@ def test_base64_holds_the_same_numbers_as_floats(
 
 @openai_sdks
 def test_answer_tells_what_is_left_of_the_minute(
-    program: Program, start: Start, stage: Stage, new_text: Callable[[], str]
+    program: Program, drivers: Drivers, stage: Stage, new_text: Callable[[], str]
 ) -> None:
     workspace = stage.operator.make_workspace("--requests-per-minute", "50", "--tokens-per-minute", "5000")
 
-    outcome = start(program).embed(key=workspace.key, model=VENDOR_MODEL, input=new_text())
+    outcome = drivers[program].embed(key=workspace.key, model=VENDOR_MODEL, input=new_text())
 
     headers = outcome.exchanges[0].headers
     assert headers["x-ratelimit-limit-requests"] == "50"
@@ -160,9 +138,9 @@ def test_answer_tells_what_is_left_of_the_minute(
 
 @openai_sdks_and_langchain
 def test_vendor_is_asked_only_for_what_is_not_cached(
-    program: Program, start: Start, stage: Stage, new_text: Callable[[], str]
+    program: Program, drivers: Drivers, stage: Stage, new_text: Callable[[], str]
 ) -> None:
-    driver, asked = start(program), {"key": stage.workspace.key, "model": VENDOR_MODEL}
+    driver, asked = drivers[program], {"key": stage.workspace.key, "model": VENDOR_MODEL}
     known, new = [new_text(), new_text()], [new_text(), new_text()]
     driver.embed(**asked, input=known)
     stage.vendor.reset()
@@ -196,6 +174,7 @@ def test_vendor_is_asked_only_for_what_is_not_cached(
         ({"model": "e2e-fail-429-retry-after-1"}, "RateLimitError", 429, "provider_rate_limit_exceeded", None),
         ({"model": "e2e-fail-401"}, "InternalServerError", 503, "provider_unavailable", None),
         ({"model": "e2e-fail-500"}, "InternalServerError", 503, "provider_unavailable", None),
+        ({"model": SLOW_MODEL}, "InternalServerError", 504, "provider_timeout", None),
         ({"model": "e2e-html"}, "InternalServerError", 502, "provider_misbehaved", None),
         ({"model": "e2e-nan"}, "InternalServerError", 502, "provider_misbehaved", None),
     ],
@@ -203,7 +182,7 @@ def test_vendor_is_asked_only_for_what_is_not_cached(
 )
 def test_error_is_the_clients_own(  # noqa: PLR0917 - the columns of the table above
     program: Program,
-    start: Start,
+    drivers: Drivers,
     stage: Stage,
     asked: dict[str, object],
     kind: str,
@@ -213,7 +192,7 @@ def test_error_is_the_clients_own(  # noqa: PLR0917 - the columns of the table a
 ) -> None:
     usual: dict[str, object] = {"key": stage.workspace.key, "model": VENDOR_MODEL, "input": stage.marker}
 
-    outcome = start(program).embed(retry=False, **usual | asked)
+    outcome = drivers[program].embed(retry=False, **usual | asked)
 
     assert_error(outcome, kind, status, code)
     assert outcome.error
@@ -221,29 +200,31 @@ def test_error_is_the_clients_own(  # noqa: PLR0917 - the columns of the table a
 
 
 @openai_sdks
-def test_key_for_some_models_opens_no_others(program: Program, start: Start, stage: Stage) -> None:
+def test_key_for_some_models_opens_no_others(program: Program, drivers: Drivers, stage: Stage) -> None:
     workspace = stage.operator.make_workspace(*PLENTY)
     key = stage.operator.make_key(workspace.name, "--model", OWN_MODEL)
 
-    outcome = start(program).embed(key=key, model=VENDOR_MODEL, input=stage.marker)
+    outcome = drivers[program].embed(key=key, model=VENDOR_MODEL, input=stage.marker)
 
     assert_error(outcome, "PermissionDeniedError", 403, "model_not_permitted")
 
 
 @openai_sdks
-def test_key_that_was_revoked_opens_nothing(program: Program, start: Start, stage: Stage) -> None:
+def test_key_that_was_revoked_opens_nothing(program: Program, drivers: Drivers, stage: Stage) -> None:
     workspace = stage.operator.make_workspace(*PLENTY)
     key_id = workspace.key.split("_")[2]
     stage.operator("keys", "revoke", workspace.name, key_id)
 
-    outcome = start(program).embed(key=workspace.key, model=OWN_MODEL, input=stage.marker)
+    outcome = drivers[program].embed(key=workspace.key, model=OWN_MODEL, input=stage.marker)
 
     assert_error(outcome, "AuthenticationError", 401, "invalid_api_key")
 
 
 @openai_sdks
-def test_body_that_is_too_large_is_refused_in_the_clients_words(program: Program, start: Start, stage: Stage) -> None:
-    outcome = start(program).embed(key=stage.workspace.key, model=OWN_MODEL, input=stage.marker * 300_000)
+def test_body_that_is_too_large_is_refused_in_the_clients_words(
+    program: Program, drivers: Drivers, stage: Stage
+) -> None:
+    outcome = drivers[program].embed(key=stage.workspace.key, model=OWN_MODEL, input=stage.marker * 300_000)
 
     assert outcome.error
     assert outcome.error.status == 413
@@ -251,19 +232,21 @@ def test_body_that_is_too_large_is_refused_in_the_clients_words(program: Program
 
 
 @openai_sdks
-def test_request_that_no_minute_has_room_for_is_refused_at_once(program: Program, start: Start, stage: Stage) -> None:
+def test_request_that_no_minute_has_room_for_is_refused_at_once(
+    program: Program, drivers: Drivers, stage: Stage
+) -> None:
     """Not with a 429, which would be met again in every minute."""
-    outcome = start(program).embed(key=stage.limited.key, model=VENDOR_MODEL, input=[[1] * 4000, [2] * 4000])
+    outcome = drivers[program].embed(key=stage.limited.key, model=VENDOR_MODEL, input=[[1] * 4000, [2] * 4000])
 
     assert_error(outcome, "BadRequestError", 400, "request_too_large")
 
 
 @openai_sdks
-def test_region_in_the_path_leads_to_the_same_models(program: Program, start: Start, stage: Stage) -> None:
+def test_region_in_the_path_leads_to_the_same_models(program: Program, drivers: Drivers, stage: Stage) -> None:
     known = known_texts()[5]
     asked = {"key": stage.workspace.key, "model": OWN_MODEL, "input": known.text}
 
-    outcomes = [start(program).embed(path=path, **asked) for path in ("/openai/eu", "/api/public/openai/eu")]
+    outcomes = [drivers[program].embed(path=path, **asked) for path in ("/openai/eu", "/api/public/openai/eu")]
 
     assert [outcome.vectors for outcome in outcomes] == [[pytest.approx(known.vector, abs=1e-4)]] * 2
 

@@ -16,6 +16,8 @@ from tests.e2e.clients.environments import ROOT
 from tests.fakes.openai_vendor import vector
 
 PROVIDER = "e2e-vendor"
+HASTY_PROVIDER = "e2e-hasty-vendor"
+"""The same vendor, with little patience for it."""
 
 VENDOR_MODEL = "text-embedding-3-fake"  # litellm decides by such a name whether `dimensions` may be sent
 VENDOR_DIMENSIONS = 1536
@@ -24,6 +26,8 @@ VENDOR_LIMIT = 8192
 
 FAULTY_MODELS = {f"e2e-{fault}": fault for fault in ("fail-401", "fail-500", "fail-429-retry-after-1", "html", "nan")}
 """Public names of models that fail → the names under which the vendor fails so."""
+
+SLOW_MODEL, SLOW = "e2e-slow", "slow-3s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +48,14 @@ class Vendor:
         """The provider and its models, as a file for `gateway catalogue load`."""
         return yaml.safe_dump(
             {
-                "providers": [{"name": PROVIDER, "kind": "openai", "url": self.url, "key": PROVIDER}],
+                "providers": [
+                    {"name": PROVIDER, "kind": "openai", "url": self.url, "key": PROVIDER},
+                    {"name": HASTY_PROVIDER, "kind": "openai", "url": self.url, "key": PROVIDER, "timeout": 1},
+                ],
                 "models": [
                     _model(VENDOR_MODEL, "text-embedding-3-small"),
                     *(_model(name, fault) for name, fault in FAULTY_MODELS.items()),
+                    _model(SLOW_MODEL, SLOW, provider=HASTY_PROVIDER),
                 ],
             }
         )
@@ -79,7 +87,9 @@ def running_vendor(log: Path) -> Iterator[Vendor]:
             process.terminate()
 
 
-def _model(name: str, vendor_model: str) -> dict[str, Any]:  # a row of the catalogue, as YAML has it
+def _model(
+    name: str, vendor_model: str, provider: str = PROVIDER
+) -> dict[str, Any]:  # a row of the catalogue, as YAML has it
     return {
         "name": name,
         "dimensions": VENDOR_DIMENSIONS,
@@ -89,8 +99,8 @@ def _model(name: str, vendor_model: str) -> dict[str, Any]:  # a row of the cata
         "price": 0.02,
         "routes": [
             {
-                "name": PROVIDER,
-                "provider": PROVIDER,
+                "name": provider,
+                "provider": provider,
                 "vendor_model": vendor_model,
                 "region": "eu",
                 "accepts_tokens": True,
