@@ -25,6 +25,7 @@ from gateway.stores.aws.secrets import Secrets
 from gateway.stores.catalogue import TableCatalogue
 from gateway.stores.provider_keys import SecretProviderKeys
 from gateway.stores.vector_cache import TableVectorCache
+from gateway.vocabularies import vocabulary_at_hand
 
 
 def wire_gateway(settings: Settings, environment: Mapping[str, str]) -> Gateway:
@@ -47,6 +48,7 @@ def wire_gateway(settings: Settings, environment: Mapping[str, str]) -> Gateway:
             cache=_vector_cache(dynamodb, settings),
             provider=_providers(aws, secrets, settings),
             clock=time.perf_counter,
+            vocabularies=vocabulary_at_hand,
         ),
         models=Models(region=settings.stage, catalogue=catalogue),
         answers=BucketAnswers(Bucket(aws, settings.files_bucket)),

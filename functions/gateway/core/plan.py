@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gateway.core.allowance import estimate_tokens
 from gateway.core.cache_key import cache_key, cache_scope
@@ -18,6 +18,7 @@ from gateway.core.errors import (
     WrongRegion,
 )
 from gateway.core.ports import ProviderCall
+from gateway.core.vocabulary import Vocabularies, none_at_hand
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,11 +60,18 @@ class Plan:
         )
 
 
-def make_plan(request: EmbeddingRequest, caller: Caller, model: Model, region: str) -> Plan:
+def make_plan(
+    request: EmbeddingRequest,
+    caller: Caller,
+    model: Model,
+    region: str,
+    vocabularies: Vocabularies = none_at_hand,
+) -> Plan:
     """Check everything that can be known before anything is spent.
 
-    Raises `NotPermitted`, `ModelNotFound` (an unknown deployment), `WrongRegion`, `UnsupportedParameter`,
-    `RequestTooLarge`, `InputTooLong`.
+    Token ids for a provider that takes only text become text where the model's vocabulary is at hand. Raises
+    `NotPermitted`, `ModelNotFound` (an unknown deployment), `WrongRegion`, `UnsupportedParameter`, `RequestTooLarge`,
+    `InputTooLong`.
     """
     if not caller.may_use(model.name):
         raise NotPermitted(f"This key may not use the model {model.name!r}.", param="model")
@@ -72,7 +80,7 @@ def make_plan(request: EmbeddingRequest, caller: Caller, model: Model, region: s
     dimensions, cached_dimensions = _dimensions(request, model, route)
     _check_title(request, model)
     _check_count(request.inputs, model)
-    _check_tokens_accepted(request.inputs, model, route)
+    request = _as_taken(request, model, route, vocabularies)
     estimates = tuple(map(estimate_tokens, request.inputs))
     if not model.truncate:
         _check_lengths(request.inputs, estimates, model)
@@ -166,14 +174,21 @@ def _check_count(inputs: Sequence[Input], model: Model) -> None:
         )
 
 
-def _check_tokens_accepted(inputs: Sequence[Input], model: Model, route: Route) -> None:
-    if route.accepts_tokens or all(isinstance(item, str) for item in inputs):
-        return
-    raise UnsupportedParameter(
-        f"The model {model.name!r} takes text, not token ids. "
-        "With LangChain's OpenAIEmbeddings set check_embedding_ctx_length=False.",
-        param="input",
+def _as_taken(request: EmbeddingRequest, model: Model, route: Route, vocabularies: Vocabularies) -> EmbeddingRequest:
+    if route.accepts_tokens or all(isinstance(item, str) for item in request.inputs):
+        return request
+    vocabulary = vocabularies(model.vocabulary) if model.vocabulary else None
+    if vocabulary is None:
+        raise UnsupportedParameter(
+            f"The model {model.name!r} takes text, not token ids. "
+            "With LangChain's OpenAIEmbeddings set check_embedding_ctx_length=False.",
+            param="input",
+        )
+    texts = (
+        item if isinstance(item, str) else vocabulary.decode(item, f"input[{index}]")
+        for index, item in enumerate(request.inputs)
     )
+    return replace(request, inputs=tuple(texts))
 
 
 def _check_lengths(inputs: Sequence[Input], estimates: Sequence[int], model: Model) -> None:

@@ -14,6 +14,7 @@ from gateway.core.ports import Allowances, CachedVector, CatalogueStore, Provide
 from gateway.core.record import Record
 from gateway.core.slicing import slices
 from gateway.core.vectors import FLOAT32, shorten
+from gateway.core.vocabulary import Vocabularies, none_at_hand
 from gateway.operations.together import together
 from gateway.telemetry import segment
 
@@ -36,6 +37,7 @@ class Embed:
     """The provider of that kind."""
     clock: Callable[[], float]
     """Seconds, for measuring durations."""
+    vocabularies: Vocabularies = none_at_hand
     patience: float = 25.0
     """Seconds all providers' calls of a request may take together; the front door ends everything at 30."""
 
@@ -44,7 +46,7 @@ class Embed:
         catalogue = await self.catalogue.catalogue()
         model = catalogue.find(request.model)
         record.model, record.inputs = model.name, len(request.inputs)
-        plan = make_plan(request, caller, model, self.region)
+        plan = make_plan(request, caller, model, self.region, self.vocabularies)
         record.route = plan.route.name
         with segment("allowance and cache"):
             reservation, known = await together(self._reserve(plan, caller, record), self._remembered(plan))

@@ -15,6 +15,7 @@ from gateway.core.caller import KeyRecord, KeyRecords, Limits, Workspace
 from gateway.core.catalogue import Catalogue, Model
 from gateway.core.errors import GatewayError
 from gateway.core.ports import CachedVector
+from gateway.core.vocabulary import Vocabularies, none_at_hand
 from gateway.operations.authenticate import Authenticate
 from gateway.operations.embed import Embed
 from gateway.operations.gateway import Gateway
@@ -39,6 +40,7 @@ class Stage:
     fails: Callable[[], None] = lambda: None
     """Called where keys are looked up: the one place every request passes."""
     throttles: GatewayError | None = None
+    vocabularies: Vocabularies = none_at_hand
     kept: dict[bytes, CachedVector] = field(default_factory=dict)
     answers: list[bytes] = field(default_factory=list)
 
@@ -92,6 +94,7 @@ class Stage:
                 cache=self,
                 provider=lambda _: self.provider,
                 clock=lambda: 0.0,
+                vocabularies=self.vocabularies,
             ),
             models=Models(region="eu", catalogue=self),
             answers=self,
