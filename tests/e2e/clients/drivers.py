@@ -49,11 +49,12 @@ class ClientError:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What one call of a client came to: vectors or an error, and the exchanges it took."""
+    """What one call of a client came to: vectors, names or an error, and the exchanges it took."""
 
     # Any: what a client hands out, numbers or (with an explicit encoding) text.
     vectors: list[Any]
     usage: int | None
+    names: Sequence[str]
     error: ClientError | None
     elapsed: float
     """Seconds."""
@@ -101,12 +102,20 @@ class Driver:
 
         `path`, if given, stands between the gateway's address and what the client adds to it.
         """
+        return self._do("embed", **command)
+
+    def models(self, **command: Any) -> Outcome:
+        """Ask which models there are, and for `model`, with `key`: their names."""
+        return self._do("models", **command)
+
+    def _do(self, operation: str, *, path: str = "", retry: bool = True, **command: Any) -> Outcome:
         self._relay.take()
-        self._write({"origin": self._relay.origin + command.pop("path", ""), "retry": True, **command})
+        self._write({"do": operation, "origin": self._relay.origin + path, "retry": retry, **command})
         result = self._read()
         return Outcome(
             vectors=result.get("vectors", []),
             usage=result.get("usage"),
+            names=result.get("names", ()),
             error=_client_error(result.get("error")),
             elapsed=result["elapsed"],
             exchanges=self._relay.take(),

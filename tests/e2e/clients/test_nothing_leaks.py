@@ -1,12 +1,14 @@
 """Nobody reads in a log what was embedded, or with which key. Runs after all other tests of clients."""
 
-from tests.e2e.clients.stage import Stage
+from tests.e2e.clients.stage import OWN_MODEL, Stage
 from tests.fakes.openai_vendor import KEY
 
 
 def test_no_log_holds_a_text_or_a_key(stage: Stage) -> None:
     stage.embed(input=f"{stage.marker} is embedded")
     stage.embed(input=f"{stage.marker} is refused", dimensions=0)
+    gemini = {"content": {"parts": [{"text": f"{stage.marker} with its key in the address"}]}}
+    stage.post(f"/v1beta/models/{OWN_MODEL}:embedContent?key={stage.workspace.key}", gemini, {})
 
     logs = stage.logs()
 

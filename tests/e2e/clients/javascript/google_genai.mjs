@@ -4,12 +4,22 @@ import { GoogleGenAI } from "@google/genai";
 
 import { given, serve } from "./protocol.mjs";
 
-await serve("@google/genai", async (command) => {
-  const client = new GoogleGenAI({ apiKey: command.key, httpOptions: { baseUrl: command.origin } });
-  const reply = await client.models.embedContent({
+const clientFor = ({ origin, key }) => new GoogleGenAI({ apiKey: key, httpOptions: { baseUrl: origin } });
+
+async function embed(command) {
+  const reply = await clientFor(command).models.embedContent({
     model: command.model,
     contents: command.input,
     config: given({ outputDimensionality: command.dimensions }),
   });
   return { vectors: reply.embeddings.map((embedding) => embedding.values) };
-});
+}
+
+async function models(command) {
+  const client = clientFor(command);
+  const names = [];
+  for await (const model of await client.models.list({ config: { pageSize: 2 } })) names.push(model.name);
+  return { names: [...names, (await client.models.get({ model: command.model })).name] };
+}
+
+await serve("@google/genai", embed, models);

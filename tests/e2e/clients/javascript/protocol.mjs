@@ -8,11 +8,12 @@ const print = console.log;
 // Results only on the real output: what a client prints goes to the log.
 console.log = console.info = console.debug = console.error;
 
-/** Answers commands until the input ends; `embed` resolves to `{vectors, usage}`. */
-export async function serve(packageName, embed) {
+/** Answers commands until the input ends; `embed` resolves to `{vectors, usage}`, `models` to `{names}`. */
+export async function serve(packageName, embed, models) {
   write({ version: versionOf(packageName) });
   for await (const line of createInterface({ input: process.stdin })) {
-    write(await result(embed, JSON.parse(line)));
+    const command = JSON.parse(line);
+    write(await result(command.do === "models" ? models : embed, command));
   }
 }
 
@@ -23,12 +24,12 @@ export function given(fields) {
 
 export const listed = (input) => (Array.isArray(input) ? input : [input]);
 
-async function result(embed, command) {
+async function result(operation, command) {
   const started = performance.now();
   const elapsed = () => (performance.now() - started) / 1000;
   try {
-    const { vectors, usage = null } = await embed(command);
-    return { vectors: vectors.map(plain), usage, elapsed: elapsed() };
+    const { vectors = [], usage = null, names = [] } = await operation(command);
+    return { vectors: vectors.map(plain), usage, names, elapsed: elapsed() };
   } catch (error) {
     return { error: describe(error), elapsed: elapsed() };
   }

@@ -18,4 +18,4 @@ def embed(command: Command) -> Answer:
 
 
 if __name__ == "__main__":
-    serve("langchain-google-genai", embed)
+    serve("langchain-google-genai", embed=embed)

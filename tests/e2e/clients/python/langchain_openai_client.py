@@ -22,4 +22,4 @@ def embed(command: Command) -> Answer:
 
 
 if __name__ == "__main__":
-    serve("langchain-openai", embed)
+    serve("langchain-openai", embed=embed)

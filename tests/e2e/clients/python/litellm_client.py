@@ -25,4 +25,4 @@ def embed(command: Command) -> Answer:
 
 
 if __name__ == "__main__":
-    serve("litellm", embed)
+    serve("litellm", embed=embed)

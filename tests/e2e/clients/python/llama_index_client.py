@@ -19,4 +19,4 @@ def embed(command: Command) -> Answer:
 
 
 if __name__ == "__main__":
-    serve("llama-index-embeddings-openai", embed)
+    serve("llama-index-embeddings-openai", embed=embed)

@@ -28,5 +28,12 @@ def embed(command: Command) -> Answer:
     return Answer(vectors=[item.embedding for item in reply.data], usage=reply.usage.prompt_tokens)
 
 
+def models(command: Command) -> Answer:
+    """All that `models.list` gives, and the one that `models.retrieve` gives."""
+    with _client(command) as client:
+        listed, one = list(client.models.list()), client.models.retrieve(command.model)
+    return Answer(names=[*(model.id for model in listed), one.id])
+
+
 if __name__ == "__main__":
-    serve("openai", embed)
+    serve("openai", embed=embed, models=models)

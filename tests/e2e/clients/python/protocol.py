@@ -7,7 +7,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any, TextIO
@@ -15,13 +15,14 @@ from typing import Any, TextIO
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """One thing to embed, at one address, with one key. `input` is a text, texts, token ids or arrays of these."""
+    """One thing to do, at one address, with one key. `input` is a text, texts, token ids or arrays of these."""
 
     origin: str
     key: str
     model: str
+    do: str = "embed"
     # Any: whatever the client takes as its input.
-    input: Any
+    input: Any = None
     dimensions: int | None = None
     encoding_format: str | None = None
     retry: bool = True
@@ -37,18 +38,24 @@ class Command:
 class Answer:
     """What the client handed to its user."""
 
-    vectors: Iterable[Any]
-    """One per input: sequences of numbers, or the text or bytes that an explicit encoding asks for."""
+    vectors: Iterable[Any] = ()
+    """One per input: sequences of numbers, or the text that an explicit encoding asks for."""
     usage: int | None = None
     """Prompt tokens, where the client tells."""
+    names: Sequence[str] = ()
+    """Of the models that were asked for."""
 
 
-def serve(package: str, embed: Callable[[Command], Answer]) -> None:
-    """Answer commands until the input ends."""
+Operation = Callable[[Command], Answer]
+
+
+def serve(package: str, **operations: Operation) -> None:
+    """Answer commands until the input ends; a command's `do` names the operation."""
     out = _own_output()
     _write(out, {"version": version(package)})
     for line in sys.stdin:
-        _write(out, _result(embed, Command(**json.loads(line))))
+        command = Command(**json.loads(line))
+        _write(out, _result(operations[command.do], command))
 
 
 def _own_output() -> TextIO:
@@ -63,14 +70,15 @@ def _write(out: TextIO, message: Mapping[str, object]) -> None:
     out.flush()
 
 
-def _result(embed: Callable[[Command], Answer], command: Command) -> dict[str, object]:
+def _result(operation: Operation, command: Command) -> dict[str, object]:
     started = time.monotonic()
     try:
-        answer = embed(command)
+        answer = operation(command)
     except Exception as error:  # noqa: BLE001 - whatever the client raises is the result
         return {"error": describe(error), "elapsed": time.monotonic() - started}
     vectors = [_plain(vector) for vector in answer.vectors]
-    return {"vectors": vectors, "usage": answer.usage, "elapsed": time.monotonic() - started}
+    told = {"vectors": vectors, "usage": answer.usage, "names": list(answer.names)}
+    return {**told, "elapsed": time.monotonic() - started}
 
 
 def _plain(vector: Any) -> object:
