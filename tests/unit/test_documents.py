@@ -11,6 +11,7 @@ import pytest
 
 from gateway import documents
 from gateway.app import ROUTERS
+from infra.openapi import table
 from infra.openapi.document import PLACE, as_text, build_document, shown
 from infra.openapi.interface import COMPRESSED, FOLDER
 from infra.openapi.operations import OPERATIONS
@@ -122,3 +123,11 @@ def test_swagger_ui_is_the_version_it_is_said_to_be(name: str) -> None:
 
 def test_swagger_uis_licence_lies_beside_it() -> None:
     assert "Apache License" in (FOLDER / "LICENSE").read_text("utf-8")
+
+
+def test_the_table_of_errors_is_as_fresh_as_its_sources() -> None:
+    """`python -m infra.openapi` makes it so."""
+    page = table.PLACE.read_text("utf-8")
+
+    assert page == table.with_table(page)
+    assert all(cause.__name__ in page for cause in table.errors_in_order())
