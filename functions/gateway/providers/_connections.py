@@ -7,20 +7,14 @@ that dies on it before any reply began is sent once more on a new one.
 import asyncio
 import select
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from ipaddress import ip_address
 from typing import NamedTuple, cast
 from urllib.parse import urlsplit
 
-from gateway.providers._http1 import (
-    ConnectionEnded,
-    HttpCall,
-    HttpReply,
-    MalformedReply,
-    ReplyReader,
-    write_call,
-)
+from gateway.http1 import ConnectionEnded, HttpReply, MalformedReply, ReplyReader, Unanswered, write_head
 from gateway.providers.addresses import (
     AddressRefused,
     Resolve,
@@ -40,6 +34,16 @@ MAX_IDLE_TIME = 240.0
 DEFAULT_PORTS = {"https": 443, "http": 80}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpCall:
+    """What to send. `headers` do not repeat what the address and the body tell: host, content-length."""
+
+    url: str
+    body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+    method: str = "POST"
+
+
 class Origin(NamedTuple):
     """Whom a connection leads to."""
 
@@ -53,7 +57,7 @@ def shared_ssl_context() -> ssl.SSLContext:
     """The system's certificate authorities, loaded once (20 ms); those of certifi where the system has none."""
     context = ssl.create_default_context()
     if not context.cert_store_stats()["x509_ca"]:
-        import certifi  # noqa: PLC0415  (comes with httpx; a system without authorities is rare)
+        import certifi  # noqa: PLC0415  (a system without authorities is rare)
 
         context.load_verify_locations(certifi.where())
     return context
@@ -84,14 +88,13 @@ class Connections:
         too long, `ConnectionEnded`, TLS and DNS errors.
         """
         origin, host, target = _read_url(call.url, allow_loopback=self._allow_loopback)
-        message = write_call(call, host=host, target=target)
+        told = {"host": host, "content-length": str(len(call.body)), **call.headers}
+        message = write_head(call.method, target, told) + call.body
         kept = self._take(origin)
         if kept:
             try:
                 return await self._exchange(origin, kept, message, limit)
-            except ConnectionEnded as error:
-                if error.started:
-                    raise
+            except Unanswered:
                 self._close_idle(origin)  # they are as old as this one
         return await self._exchange(origin, await self._connect(origin), message, limit)
 
@@ -190,7 +193,7 @@ def _read_url(url: str, *, allow_loopback: bool) -> tuple[Origin, str, str]:
     return origin, parts.netloc, (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
 
 
-class _Connection(asyncio.Protocol):
+class _Connection(asyncio.BufferedProtocol):
     """One connection, carrying one call at a time."""
 
     def __init__(self) -> None:
@@ -204,7 +207,7 @@ class _Connection(asyncio.Protocol):
     async def exchange(self, message: bytes, limit: int) -> HttpReply:
         """Send a message, read its reply."""
         if self._transport is None or self._transport.is_closing():
-            raise ConnectionEnded(started=False)
+            raise Unanswered("the connection ended before the call")
         self._reader = ReplyReader(limit)
         self._reply = self._loop.create_future()
         self._transport.write(message)
@@ -225,15 +228,18 @@ class _Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
 
-    def data_received(self, data: bytes) -> None:
-        if self._reader is None or self._reply is None or self._reply.done():
+    def get_buffer(self, sizehint: int) -> memoryview | bytearray:  # noqa: ARG002  (the reader knows what it waits for)
+        return self._reader.room() if self._reader else bytearray(1)
+
+    def buffer_updated(self, nbytes: int) -> None:
+        if self._reply is None or self._reply.done():
             self.close()  # an answer to no question
             return
-        self._advance(lambda reader: reader.feed(data))
+        self._advance(lambda reader: reader.took(nbytes))
 
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  (a loss is a loss)
+    def connection_lost(self, exc: Exception | None) -> None:
         self.reusable, self._transport = False, None
-        self._advance(ReplyReader.end)
+        self._advance(lambda reader: reader.end(broken=exc is not None))
 
     def _advance(self, step: Callable[[ReplyReader], None]) -> None:
         reader, waiting = self._reader, self._reply

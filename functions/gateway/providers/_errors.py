@@ -22,7 +22,7 @@ from gateway.core.errors import (
     ProviderUnavailable,
     RequestTooLarge,
 )
-from gateway.providers._http1 import HttpReply
+from gateway.http1 import HttpReply
 
 MAX_MESSAGE = 1000
 """Characters of a vendor's message that reach a caller."""
@@ -133,7 +133,7 @@ SPECIAL_STATUSES: Mapping[int, Callable[[HttpReply, Complaint | None], GatewayEr
 }
 
 
-def read_complaint(body: bytes) -> Complaint | None:
+def read_complaint(body: bytes | bytearray) -> Complaint | None:
     """What is wrong according to a reply; `None` if it does not say so in JSON."""
     try:
         return _complaint(msgspec.json.decode(body))
@@ -227,7 +227,7 @@ class _GoogleReply(msgspec.Struct):
     error: _GoogleError
 
 
-def _retry_delay(body: bytes) -> float | None:
+def _retry_delay(body: bytes | bytearray) -> float | None:
     """google.rpc.RetryInfo's `retryDelay`, such as `38s` or `0.5s`."""
     try:
         found = msgspec.json.decode(body, type=_GoogleReply | list[_GoogleReply])

@@ -8,7 +8,7 @@ import asyncio
 import logging
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 import msgspec
@@ -17,8 +17,8 @@ from gateway.core import catalogue
 from gateway.core.embedding import EmbeddingResult
 from gateway.core.errors import GatewayError, ProviderMisbehaved, ProviderTimeout, ProviderUnavailable
 from gateway.core.ports import ProviderCall, ProviderKeys
-from gateway.providers._connections import Connections
-from gateway.providers._http1 import BadHeader, HttpCall, HttpReply, MalformedReply
+from gateway.http1 import BadHeader, HttpReply, MalformedReply
+from gateway.providers._connections import Connections, HttpCall
 from gateway.providers.addresses import AddressRefused
 
 __all__ = ["BadRow", "HttpCall", "HttpProvider", "HttpReply", "Vendor", "read_settings"]
@@ -112,7 +112,7 @@ def without_key(reply: HttpReply, key: str | None) -> HttpReply:
     """The reply, should the vendor have repeated our key in it, without."""
     if not key:
         return reply
-    return replace(reply, body=reply.body.replace(key.encode(), b"[key]"))
+    return reply._replace(body=reply.body.replace(key.encode(), b"[key]"))
 
 
 def read_settings(provider: catalogue.Provider, kind: type[_Settings]) -> _Settings:

@@ -5,8 +5,8 @@ only, and without following redirects.
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from gateway.providers._connections import Connections
-from gateway.providers._http1 import HttpCall, MalformedReply
+from gateway.http1 import MalformedReply
+from gateway.providers._connections import Connections, HttpCall
 
 OK = 200
 LIMIT = 1024 * 1024
@@ -27,6 +27,6 @@ def document_fetcher(*, allow_loopback: bool) -> Callable[[str], Awaitable[bytes
                 raise OSError("the reply is not HTTP") from error
         if reply.status != OK:
             raise OSError(f"the reply has the status {reply.status}")
-        return reply.body
+        return bytes(reply.body)
 
     return fetch

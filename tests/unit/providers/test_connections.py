@@ -4,6 +4,7 @@ import asyncio
 import datetime
 import socket
 import ssl
+import struct
 import threading
 import time
 from pathlib import Path
@@ -13,9 +14,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from gateway.http1 import BadHeader, ConnectionEnded, MalformedReply, ReplyTooLarge
 from gateway.providers import _connections
-from gateway.providers._connections import Connections, shared_ssl_context
-from gateway.providers._http1 import BadHeader, ConnectionEnded, HttpCall, MalformedReply, ReplyTooLarge
+from gateway.providers._connections import Connections, HttpCall, shared_ssl_context
 from gateway.providers.addresses import AddressRefused
 from tests.fakes.openai_vendor import KEY
 from tests.unit.providers.servers import Answer, RunningVendor, listening
@@ -185,7 +186,7 @@ def test_connections_of_a_closed_event_loop_are_forgotten() -> None:
 
     async def ask() -> bytes:
         async with listening(answer) as port:
-            return (await connections.send(call_to(port), limit=LIMIT)).body
+            return bytes((await connections.send(call_to(port), limit=LIMIT)).body)
 
     replies = [asyncio.run(ask()) for _ in range(2)]
 
@@ -213,6 +214,21 @@ async def test_a_reply_without_end_is_given_up(connections: Connections) -> None
 
     async with listening(pour) as port:
         with pytest.raises(ReplyTooLarge):
+            await connections.send(call_to(port), limit=LIMIT)
+
+
+async def test_a_reply_without_a_length_whose_connection_breaks_is_not_taken_for_whole(
+    connections: Connections,
+) -> None:
+    async def break_off(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n{}")
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\nhalf")
+        await asyncio.sleep(0.05)
+        # Closed in this way, a connection is reset.
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    async with listening(break_off) as port:
+        with pytest.raises(ConnectionEnded, match="within"):
             await connections.send(call_to(port), limit=LIMIT)
 
 

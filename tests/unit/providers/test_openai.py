@@ -23,9 +23,9 @@ from gateway.core.errors import (
     RequestTooLarge,
     UnsupportedParameter,
 )
+from gateway.http1 import HttpReply
 from gateway.providers import openai
 from gateway.providers._http import BadRow
-from gateway.providers._http1 import HttpReply
 from tests.unit.providers.builders import a_call, a_provider, a_route, json_reply
 
 ERRORS = json.loads((Path(__file__).parents[2] / "fixtures" / "openai" / "errors.json").read_text())

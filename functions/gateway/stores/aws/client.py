@@ -15,7 +15,8 @@ from ssl import SSLContext
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from gateway.stores.aws.connection import ClosedByPeer, Connection, Endpoint, Reply, open_connection
+from gateway.http1 import BadHeader, HttpReply, MalformedReply, Unanswered
+from gateway.stores.aws.connection import Connection, Endpoint, open_connection
 from gateway.stores.aws.errors import AwsTimeout, AwsUnavailable, ConnectionLost, read_error
 from gateway.stores.aws.signing import Credentials, Query, Scope, encode_query, sign, timestamp
 
@@ -97,7 +98,7 @@ class AwsClient:
         self._connect_timeout = connect_timeout
         self._idle: dict[Endpoint, deque[Connection]] = {}
 
-    async def call(self, call: Call) -> Reply:
+    async def call(self, call: Call) -> HttpReply:
         """The reply to one call; other calls begun in the meantime travel beside it."""
         return await self.begin(call).reply()
 
@@ -169,6 +170,9 @@ class AwsClient:
         except OSError as error:
             connection.close()
             raise ConnectionLost(f"{call.service} hung up.") from error
+        except BadHeader as error:
+            connection.close()
+            raise AwsUnavailable(f"{call.service} cannot be asked: {error}") from error
         except BaseException:
             connection.close()
             raise
@@ -195,7 +199,7 @@ class Exchange:
         self._given_up = False
         self._connection = client.send(call)
 
-    async def reply(self) -> Reply:
+    async def reply(self) -> HttpReply:
         """The reply, read after everybody else had a turn to put their calls on the wire."""
         try:
             await asyncio.sleep(0)
@@ -204,7 +208,7 @@ class Exchange:
             raise
         return self.finish()
 
-    async def reply_from_thread(self) -> Reply:
+    async def reply_from_thread(self) -> HttpReply:
         """The reply to a call that takes long: it is awaited in a thread, and others go on."""
         waiting = self._client.threads.submit(self.finish)
         try:
@@ -217,35 +221,35 @@ class Exchange:
                 self._connection.interrupt()
             raise
 
-    def finish(self, timeout: float | None = None) -> Reply:
+    def finish(self, timeout: float | None = None) -> HttpReply:
         """Wait for the reply, at most `timeout` seconds from now (else the call's own)."""
         timeout = self._call.timeout if timeout is None else timeout
         try:
             reply = self._receive(timeout)
-        except ClosedByPeer as error:
+        except Unanswered as error:
             raise ConnectionLost(f"{self._call.service} hung up.") from error
         except TimeoutError as error:
             raise AwsTimeout(f"{self._call.service} did not answer within {timeout:.3f} s.") from error
-        except (OSError, ValueError) as error:
+        except (OSError, MalformedReply) as error:
             raise AwsUnavailable(f"{self._call.service} broke off its answer.") from error
         if reply.status >= _FIRST_ERROR:
-            raise read_error(*reply)
+            raise read_error(reply.status, reply.headers, reply.body)
         return reply
 
     def abandon(self) -> None:
         """Give up: the connection cannot be used again, its reply is still to come."""
         self._connection.close()
 
-    def _receive(self, timeout: float) -> Reply:
+    def _receive(self, timeout: float) -> HttpReply:
         try:
             return self._receive_here(timeout)
-        except ClosedByPeer:
+        except Unanswered:
             if not (self._connection.reused and self._call.repeatable) or self._given_up:
                 raise
         self._connection = self._client.send(self._call, fresh=True)
         return self._receive_here(timeout)
 
-    def _receive_here(self, timeout: float) -> Reply:
+    def _receive_here(self, timeout: float) -> HttpReply:
         try:
             reply = self._connection.receive(timeout)
         except BaseException:

@@ -1,7 +1,7 @@
-"""HTTP/1.1 to one endpoint: a request is sent now and its reply read later, so that several are under way at once.
+"""Blocking connections: a request is sent now and its reply read later, so that several are under way at once.
 
 http.client would cost ten times the CPU per reply (it parses headers as e-mail), and cannot bound how long a reply
-takes in all. https://datatracker.ietf.org/doc/html/rfc9112
+takes in all.
 """
 
 import select
@@ -12,12 +12,14 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import NamedTuple, Self
 
-CHUNK = 65536
-"""Bytes asked of the socket at once."""
+from gateway.http1 import HttpReply, ReplyReader, write_head
+
+ONE_PACKET = 64 * 1024
+"""Bytes: a body below this is sent together with its head."""
+LONGEST_REPLY = 32 * 1024 * 1024
+"""Bytes: a query or batch of DynamoDB is 16 MB of items at most, which base64 makes a third larger."""
 SHORTEST_WAIT = 0.001
 """Seconds: what has already arrived is read, however late we come to it."""
-_HEAD_ENDS = b"\r\n\r\n"
-_NO_BODY = frozenset({204, 304})
 
 
 class Endpoint(NamedTuple):
@@ -31,18 +33,6 @@ class Endpoint(NamedTuple):
     def authority(self) -> str:
         """The `Host` header."""
         return self.host if self.port == (443 if self.secure else 80) else f"{self.host}:{self.port}"
-
-
-class Reply(NamedTuple):
-    """What came back; header names are lower-case."""
-
-    status: int
-    headers: dict[str, str]
-    body: bytes | bytearray
-
-
-class ClosedByPeer(ConnectionError):
-    """The other side hung up before its reply began, as it may on a connection that was kept alive."""
 
 
 def open_connection(endpoint: Endpoint, context: ssl.SSLContext | None, timeout: float) -> "Connection":
@@ -85,107 +75,45 @@ class Connection:
             self._socket.close()  # it was not connected any more
 
     def is_quiet(self) -> bool:
-        """Whether nothing waits to be read: on an idle connection that could only be its end."""
+        """Whether nothing waits to be read: on an idle connection that is its end, or an answer to no question."""
+        if isinstance(self._socket, ssl.SSLSocket) and self._socket.pending():
+            return False  # deciphered already
         poll = select.poll()
         poll.register(self._socket, select.POLLIN)
         return not poll.poll(0)
 
     def send(self, method: str, target: str, headers: Mapping[str, str], body: bytes, timeout: float) -> None:
-        """Send a whole request; a large body may take up to `timeout` seconds for each part the other side takes."""
-        lines = [f"{method} {target} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
-        head = "\r\n".join([*lines, f"content-length: {len(body)}", "", ""]).encode("latin-1")
+        """Send a whole request; a large body may take up to `timeout` seconds for each part the other side takes.
+
+        Raises `BadHeader`.
+        """
+        head = write_head(method, target, {**headers, "content-length": str(len(body))})
         self._socket.settimeout(timeout)
         # One packet where it fits: two would wait for each other's acknowledgement.
-        self._socket.sendall(head + body if len(body) < CHUNK else head)
-        if len(body) >= CHUNK:
+        self._socket.sendall(head + body if len(body) < ONE_PACKET else head)
+        if len(body) >= ONE_PACKET:
             self._socket.sendall(body)
 
-    def receive(self, timeout: float) -> Reply:
-        """The whole reply; raises `TimeoutError` if it is not all there within `timeout` seconds from now."""
-        incoming = _Incoming(self._socket, time.monotonic() + timeout)
-        status, headers = _read_head(incoming.until(_HEAD_ENDS))
-        self.reusable = headers.get("connection", "").lower() != "close"
-        return Reply(status, headers, self._read_body(incoming, status, headers))
+    def receive(self, timeout: float) -> HttpReply:
+        """The whole reply; raises `TimeoutError` if it is not all there within `timeout` seconds from now.
 
-    def _read_body(self, incoming: "_Incoming", status: int, headers: Mapping[str, str]) -> bytes | bytearray:
-        if "content-length" in headers:
-            return incoming.exactly(int(headers["content-length"]))
-        if headers.get("transfer-encoding", "").lower() == "chunked":
-            return _read_chunks(incoming)
-        if status in _NO_BODY:
-            return b""
-        self.reusable = False
-        return incoming.to_the_end()
+        Raises `Unanswered`, other kinds of `OSError`, and `MalformedReply`.
+        """
+        deadline = time.monotonic() + timeout
+        reader = ReplyReader(LONGEST_REPLY)
+        while reader.reply is None:
+            self._socket.settimeout(max(deadline - time.monotonic(), SHORTEST_WAIT))
+            self._read_on(reader)
+        self.reusable = reader.reusable
+        return reader.reply
 
-
-def _read_head(head: bytes) -> tuple[int, dict[str, str]]:
-    first, *lines = head.decode("latin-1").split("\r\n")
-    pairs = (line.partition(":") for line in lines)
-    return int(first.split(" ", 2)[1]), {name.lower(): value.strip() for name, _, value in pairs}
-
-
-def _read_chunks(incoming: "_Incoming") -> bytearray:
-    body = bytearray()
-    while size := int(incoming.until(b"\r\n").partition(b";")[0], 16):
-        body += incoming.exactly(size)
-        incoming.until(b"\r\n")
-    while incoming.until(b"\r\n"):
-        pass  # trailers
-    return body
-
-
-class _Incoming:
-    """Bytes as they arrive, until the deadline."""
-
-    def __init__(self, connected: socket.socket, deadline: float) -> None:
-        self._socket = connected
-        self._deadline = deadline
-        self._arrived = b""
-        self._begun = False
-
-    def until(self, end: bytes) -> bytes:
-        """What comes before `end`, which is consumed."""
-        while end not in self._arrived:
-            self._arrived += self._more()
-        part, _, self._arrived = self._arrived.partition(end)
-        return part
-
-    def exactly(self, size: int) -> bytes | bytearray:
-        if len(self._arrived) >= size:
-            part, self._arrived = self._arrived[:size], self._arrived[size:]
-            return part
-        whole, filled = bytearray(size), len(self._arrived)
-        view = memoryview(whole)
-        view[:filled], self._arrived = self._arrived, b""
-        while filled < size:
-            self._grant()
-            count = self._socket.recv_into(view[filled:])
-            if not count:
-                raise ConnectionError("The reply broke off.")
-            filled += count
-        return whole
-
-    def to_the_end(self) -> bytearray:
-        whole, self._arrived = bytearray(self._arrived), b""
-        while part := self._receive():
-            whole += part
-        return whole
-
-    def _more(self) -> bytes:
+    def _read_on(self, reader: ReplyReader) -> None:
         try:
-            part = self._receive()
-        except ConnectionError as error:
-            if self._begun:
-                raise
-            raise ClosedByPeer("The connection broke before a reply.") from error
-        if not part:
-            raise ConnectionError("The reply broke off.") if self._begun else ClosedByPeer("Hung up before a reply.")
-        self._begun = True
-        return part
-
-    def _receive(self) -> bytes:
-        self._grant()
-        return self._socket.recv(CHUNK)
-
-    def _grant(self) -> None:
-        self._socket.settimeout(max(self._deadline - time.monotonic(), SHORTEST_WAIT))
+            count = self._socket.recv_into(reader.room())
+        except ConnectionError:
+            reader.end(broken=True)
+            return
+        if count:
+            reader.took(count)
+        else:
+            reader.end()

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from gateway.http1 import BadHeader, MalformedReply
 from gateway.stores.aws.connection import Endpoint, open_connection
 from gateway.stores.aws.errors import AwsUnavailable
 from gateway.stores.aws.signing import Credentials
@@ -61,5 +62,5 @@ def _get(endpoint: Endpoint, path: str, token: str) -> _Fetched:
         with connection:
             connection.send("GET", path, {"host": endpoint.authority, "authorization": token}, b"", TIMEOUT)
             return msgspec.json.decode(connection.receive(TIMEOUT).body, type=_Fetched)
-    except (OSError, msgspec.MsgspecError) as error:
+    except (OSError, BadHeader, MalformedReply, msgspec.MsgspecError) as error:
         raise AwsUnavailable("The function's credentials could not be fetched.") from error

@@ -9,8 +9,8 @@ from typing import Any, Final, Generic, TypeVar
 
 import msgspec
 
+from gateway.http1 import HttpReply
 from gateway.stores.aws.client import AwsClient, Call, Exchange
-from gateway.stores.aws.connection import Reply
 from gateway.stores.aws.errors import AwsUnavailable, ConditionFailed
 
 MOST_KEYS: Final = 100
@@ -213,7 +213,7 @@ def _decoder(reply_type: Any) -> msgspec.json.Decoder[Any]:  # Any: a generic st
     return msgspec.json.Decoder(reply_type)
 
 
-def _decode(reply: Reply, reply_type: Any) -> Any:
+def _decode(reply: HttpReply, reply_type: Any) -> Any:
     try:
         return _decoder(reply_type).decode(reply.body)
     except msgspec.MsgspecError as error:

@@ -12,6 +12,7 @@ AwsError
 """
 
 import re
+from collections.abc import Mapping
 
 import msgspec
 
@@ -92,7 +93,7 @@ class _ErrorBody(msgspec.Struct):
     item: msgspec.Raw = msgspec.field(default=msgspec.Raw(), name="Item")
 
 
-def read_error(status: int, headers: dict[str, str], body: bytes | bytearray) -> AwsError:
+def read_error(status: int, headers: Mapping[str, str], body: bytes | bytearray) -> AwsError:
     """The error that AWS describes in JSON (with the code in a header or in `__type`) or, for S3, in XML."""
     told = _read_body(body)
     code = _code(headers.get("x-amzn-errortype") or told.type) or f"HTTP{status}"

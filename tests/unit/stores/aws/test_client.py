@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from gateway.stores.aws.client import MOST_IDLE, AwsClient, Call, Endpoints
-from gateway.stores.aws.connection import Endpoint
+from gateway.stores.aws.connection import LONGEST_REPLY, Endpoint
 from gateway.stores.aws.errors import (
     AwsRefused,
     AwsTimeout,
@@ -199,6 +199,34 @@ async def test_a_connection_that_the_server_will_close_is_not_kept() -> None:
     assert [request.connection for request in server.requests] == [0, 1]
 
 
+async def test_an_answer_to_no_question_is_never_taken_for_one() -> None:
+    with ScriptedAws(lambda request: reply(request.body) + reply(b"of another")) as server:
+        aws = server.client()
+
+        bodies = [(await aws.call(make_call(aws, body=body))).body for body in (b"one", b"two")]
+
+    assert bodies == [b"one", b"two"]
+    assert [request.connection for request in server.requests] == [0, 1]
+
+
+async def test_a_reply_that_is_longer_than_any_of_aws_is_refused() -> None:
+    with ScriptedAws(lambda _: f"HTTP/1.1 200 OK\r\ncontent-length: {LONGEST_REPLY + 1}\r\n\r\n".encode()) as server:
+        aws = server.client()
+
+        with pytest.raises(AwsUnavailable):
+            await aws.call(make_call(aws))
+
+
+async def test_a_header_that_http_does_not_allow_is_not_sent() -> None:
+    with ScriptedAws(lambda _: reply()) as server:
+        aws = server.client()
+
+        with pytest.raises(AwsUnavailable, match="x-amz-target"):
+            await aws.call(make_call(aws, headers={"x-amz-target": "one\r\nhost: two"}))
+
+    assert server.requests == []
+
+
 async def test_a_large_body_arrives_whole_and_so_does_a_large_reply() -> None:
     body = bytes(range(256)) * 20_000
     with ScriptedAws(lambda request: reply(request.body)) as server:
@@ -355,6 +383,20 @@ async def test_tls_is_spoken_on_connections_that_are_kept(certificate: Path) -> 
 
     assert bodies == [b"x", b"x" * 500_000]
     assert [request.connection for request in server.requests] == [0, 0]
+
+
+async def test_an_answer_to_no_question_is_not_taken_for_one_over_tls(certificate: Path) -> None:
+    """What came in the same record is deciphered, and the socket does not show it any more."""
+    long = b"x" * 12_000
+    with ScriptedAws(
+        lambda request: reply(request.body) + reply(b"of another"), tls=server_side(certificate)
+    ) as server:
+        aws = server.client(ssl_context=lambda: ssl.create_default_context(cafile=str(certificate)))
+
+        bodies = [(await aws.call(make_call(aws, body=body))).body for body in (long, b"two")]
+
+    assert bodies == [long, b"two"]
+    assert [request.connection for request in server.requests] == [0, 1]
 
 
 async def test_a_server_whose_certificate_nobody_vouches_for_is_not_talked_to(certificate: Path) -> None:
