@@ -1,7 +1,5 @@
 """The published document: as fresh as its sources, complete, and true of what was written down."""
 
-import gzip
-import hashlib
 import json
 import re
 from typing import Any
@@ -13,7 +11,6 @@ from gateway import documents
 from gateway.app import ROUTERS
 from infra.openapi import table
 from infra.openapi.document import PLACE, as_text, build_document, shown
-from infra.openapi.interface import COMPRESSED, FOLDER
 from infra.openapi.operations import OPERATIONS
 from tests.unit.dialects.golden import Golden, every_golden
 from tests.unit.dialects.stage import Stage
@@ -112,17 +109,6 @@ async def test_the_page_loads_everything_from_here() -> None:
     assert page.headers["content-type"] == "text/html; charset=utf-8"
     assert set(re.findall(r'(?:src|href)="(/[^"]*)"', page.text)) <= set(documents.FILES)
     assert not FAR_ADDRESS.search(page.content)
-
-
-@pytest.mark.parametrize("name", COMPRESSED)
-def test_swagger_ui_is_the_version_it_is_said_to_be(name: str) -> None:
-    content = gzip.decompress((FOLDER / f"{name}.gz").read_bytes())
-
-    assert hashlib.sha256(content).hexdigest() == COMPRESSED[name]
-
-
-def test_swagger_uis_licence_lies_beside_it() -> None:
-    assert "Apache License" in (FOLDER / "LICENSE").read_text("utf-8")
 
 
 def test_the_table_of_errors_is_as_fresh_as_its_sources() -> None:

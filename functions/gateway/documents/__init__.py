@@ -1,9 +1,11 @@
 """The OpenAPI document and the page that shows it: files, read when they are asked for.
 
-`openapi.json` is built by `python -m infra.openapi`; `interface/` holds Swagger UI, see `infra/openapi/interface.py`.
+`openapi.json` is built by `python -m infra.openapi`. Swagger UI comes from the package `fastapi-swagger`, which is not
+imported: only the files it carries are served.
 """
 
 import gzip
+from importlib.util import find_spec
 from pathlib import Path
 
 from fastapi import Request, Response
@@ -13,12 +15,12 @@ FOLDER = Path(__file__).parent
 
 FILES = {
     "/openapi.json": ("openapi.json", "application/json"),
-    "/docs": ("interface/docs.html", "text/html; charset=utf-8"),
-    "/docs/start.js": ("interface/start.js", "text/javascript; charset=utf-8"),
-    "/docs/swagger-ui.js": ("interface/swagger-ui-bundle.js.gz", "text/javascript; charset=utf-8"),
-    "/docs/swagger-ui.css": ("interface/swagger-ui.css.gz", "text/css; charset=utf-8"),
+    "/docs": ("docs.html", "text/html; charset=utf-8"),
+    "/docs/start.js": ("start.js", "text/javascript; charset=utf-8"),
+    "/docs/swagger-ui.js": ("swagger-ui-bundle.js", "text/javascript; charset=utf-8"),
+    "/docs/swagger-ui.css": ("swagger-ui.css", "text/css; charset=utf-8"),
 }
-"""By path: a file in this folder, and its media type."""
+"""By path: a file of this folder or of Swagger UI's, and its media type."""
 
 HEADERS = {
     "cache-control": "public, max-age=300",
@@ -35,15 +37,16 @@ HEADERS = {
 async def show(request: Request) -> Response:
     """The file of that path, compressed for who takes it so."""
     name, media_type = FILES[request.url.path]
-    compressed = _compressed(name)
+    content = _place(name).read_bytes()
     if "gzip" not in request.headers.get("accept-encoding", ""):
-        return Response(gzip.decompress(compressed), headers=HEADERS, media_type=media_type)
-    return Response(compressed, headers={**HEADERS, "content-encoding": "gzip"}, media_type=media_type)
+        return Response(content, headers=HEADERS, media_type=media_type)
+    headers = {**HEADERS, "content-encoding": "gzip"}
+    return Response(gzip.compress(content, mtime=0), headers=headers, media_type=media_type)
 
 
-def _compressed(name: str) -> bytes:
-    content = (FOLDER / name).read_bytes()
-    return content if name.endswith(".gz") else gzip.compress(content)
+def _place(name: str) -> Path:
+    package = find_spec("fastapi_swagger") if name.startswith("swagger-ui") else None
+    return Path(package.origin).parent / "resources" / name if package and package.origin else FOLDER / name
 
 
 routes = [Route(path, show, methods=["GET"], include_in_schema=False) for path in FILES]

@@ -91,6 +91,7 @@ class CountedAllowances:
                 f"The request needs about {tokens} tokens, more than the {limits.tokens} tokens per minute "
                 f"of this workspace: send fewer or shorter inputs at once.",
                 param="input",
+                by_tokens=True,
             )
         self._enter(window_of(self._clock()))
         asked = _Asked(workspace, limits, tokens, self._clock())
