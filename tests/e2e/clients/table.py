@@ -1,4 +1,4 @@
-"""What the clients did, as the table in docs/clients.md."""
+"""What the clients did, as the table in README.md."""
 
 from collections.abc import Iterable, Mapping
 
@@ -7,7 +7,7 @@ from tests.e2e.clients.environments import ROOT
 from tests.e2e.clients.play import Behaviour, Performance
 from tests.e2e.clients.registry import Client
 
-PAGE = ROOT / "docs" / "clients.md"
+PAGE = ROOT / "README.md"
 BEGIN, END = "<!-- written by tests/e2e/clients: begin -->\n", "<!-- end -->"
 
 COLUMNS = (

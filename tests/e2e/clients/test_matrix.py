@@ -1,6 +1,6 @@
 """Every client does with the gateway what it does with the service it was made for.
 
-It is told nothing but a base URL and a key. What all of them did is a table in docs/clients.md.
+It is told nothing but a base URL and a key. What all of them did is a table in README.md.
 """
 
 import math
