@@ -1,5 +1,7 @@
 """HTTP/1.1 read and written by us, with h11 as the referee."""
 
+import subprocess
+import sys
 from collections.abc import Sequence
 
 import h11
@@ -226,3 +228,15 @@ def test_what_follows_a_long_reply_is_told_from_it() -> None:
     assert reader.reply is not None
     assert reader.reply.body == b"a" * 100_000
     assert not reader.reusable
+
+
+def test_it_can_be_read_without_anything_else_of_ours() -> None:
+    """Providers and stores both import it, and must not meet through it."""
+    script = (
+        "import sys; sys.path.insert(0, 'functions'); import gateway.http1; "
+        "print([name for name in sys.modules if name.startswith('gateway.')])"
+    )
+
+    printed = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+
+    assert printed == "['gateway.http1']\n"
