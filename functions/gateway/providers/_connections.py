@@ -212,6 +212,7 @@ class _Connection(asyncio.BufferedProtocol):
         self._reply = self._loop.create_future()
         self._transport.write(message)
         reply = await self._reply
+        self._reader = self._reply = None  # they hold the body, and an idle connection may live for minutes
         self._idle_since = self._loop.time()
         return reply
 
