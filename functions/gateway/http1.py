@@ -7,6 +7,7 @@ what arrives to this reader, which imports nothing of ours. h11 is its referee i
 
 import re
 from collections.abc import Generator, Mapping
+from functools import lru_cache
 from types import MappingProxyType
 from typing import NamedTuple, TypeVar
 
@@ -64,7 +65,7 @@ def write_head(method: str, target: str, headers: Mapping[str, str]) -> bytes:
     """What goes before the body; raises `BadHeader`, without the value, which may be a key."""
     lines = [f"{method} {target} HTTP/1.1"]
     for name, value in headers.items():
-        if not (_TOKEN.fullmatch(name) and _FIELD_VALUE.fullmatch(value)):
+        if not (_is_token(name) and _FIELD_VALUE.fullmatch(value)):
             raise BadHeader(f"The header {name!r} has a character that HTTP does not allow.")
         lines.append(f"{name}: {value}")
     return "\r\n".join([*lines, "", ""]).encode("latin-1")
@@ -85,7 +86,7 @@ class ReplyReader:
         self._arrived = bytearray()
         self._missing = _NOTHING
         """The part of the body that is to be filled, where its length is known."""
-        self._started = self._ended = self._broken = False
+        self._started = self._ends_with_connection = self._ended = False
         self._steps = self._read()
         next(self._steps)
 
@@ -108,36 +109,35 @@ class ReplyReader:
 
     def end(self, *, broken: bool = False) -> None:
         """Nothing more will arrive; `broken` where the other side did not say so itself."""
-        self._ended, self._broken = True, broken
+        if self.reply:
+            return
+        if not self._started:
+            raise Unanswered("the connection ended without a reply")
+        if broken or not self._ends_with_connection:
+            raise ConnectionEnded("the connection ended within the reply")
+        self._ended = True
         next(self._steps, None)
 
     def _read(self) -> Steps[None]:
-        version, status, headers = yield from self._final_head()
-        body, delimited = yield from self._body(status, headers)
-        closing = headers.get("connection", "").lower()
-        self.reusable = delimited and version == 1 and "close" not in closing
+        status = 0
+        while status < _FIRST_FINAL_STATUS:  # others are interim: 100, 103
+            version, status, headers = _read_head((yield from self._until(b"\r\n\r\n", MAX_HEAD)))
+        body = yield from self._body(status, headers)
+        closing = self._ends_with_connection or version == 0 or "close" in headers.get("connection", "").lower()
+        self.reusable = not closing
         self.reply = HttpReply(status, body, headers)
 
-    def _final_head(self) -> Steps[tuple[int, int, dict[str, str]]]:
-        """Minor version, status and headers, after any interim replies (100, 103)."""
-        while True:
-            head = yield from self._until(b"\r\n\r\n", MAX_HEAD)
-            version, status, headers = _read_head(head)
-            if status >= _FIRST_FINAL_STATUS:
-                return version, status, headers
-
-    def _body(self, status: int, headers: Mapping[str, str]) -> Steps[tuple[bytes | bytearray, bool]]:
-        """The body, and whether it told its own length."""
+    def _body(self, status: int, headers: Mapping[str, str]) -> Steps[bytes | bytearray]:
         coding, length = headers.get("transfer-encoding"), headers.get("content-length")
         if status in _WITHOUT_BODY:
-            return b"", True
+            return b""
         if coding is not None:
             if coding.lower() != "chunked" or length is not None:
                 raise MalformedReply("the length of the reply is ambiguous")
-            return (yield from self._chunks()), True
+            return (yield from self._chunks())
         if length is not None:
-            return (yield from self._exactly(_read_length(length, self._limit))), True
-        return (yield from self._rest()), False
+            return (yield from self._exactly(_read_length(length, self._limit)))
+        return (yield from self._rest())
 
     def _exactly(self, size: int) -> Steps[bytearray]:
         """So many bytes; those still to come are received in their place, and nothing beyond them."""
@@ -147,7 +147,7 @@ class ReplyReader:
         whole[:have] = self._take(have)
         self._missing = memoryview(whole)[have:]
         while self._missing:
-            yield from self._more()
+            yield
         return whole
 
     def _chunks(self) -> Steps[bytearray]:
@@ -155,7 +155,7 @@ class ReplyReader:
         self._inbox = memoryview(bytearray(_CHUNKS_ROOM))
         while size := _read_chunk_size((yield from self._until(b"\r\n", MAX_LINE)), self._limit - len(body)):
             while len(self._arrived) < size + 2:
-                yield from self._more()
+                yield
             if self._arrived[size : size + 2] != b"\r\n":
                 raise MalformedReply("a chunk is longer than it says")
             with memoryview(self._arrived) as arrived:
@@ -166,12 +166,11 @@ class ReplyReader:
         return body
 
     def _rest(self) -> Steps[bytearray]:
+        self._ends_with_connection = True
         while not self._ended:
             if len(self._arrived) > self._limit:
                 raise ReplyTooLarge("the reply does not end")
             yield
-        if self._broken:
-            raise ConnectionEnded("the connection broke within the reply")
         return self._take(len(self._arrived))
 
     def _until(self, mark: bytes, limit: int) -> Steps[bytearray]:
@@ -181,17 +180,12 @@ class ReplyReader:
             if len(self._arrived) > limit:
                 raise MalformedReply("a line or the headers do not end")
             searched = max(0, len(self._arrived) - len(mark) + 1)
-            yield from self._more()
+            yield
         if found > limit:
             raise MalformedReply("a line or the headers are too long")
         taken = self._take(found)
         del self._arrived[: len(mark)]
         return taken
-
-    def _more(self) -> Steps[None]:
-        if self._ended:
-            raise _ended_early(started=self._started)
-        yield
 
     def _take(self, size: int) -> bytearray:
         taken = self._arrived[:size]
@@ -199,10 +193,9 @@ class ReplyReader:
         return taken
 
 
-def _ended_early(*, started: bool) -> ConnectionEnded:
-    if started:
-        return ConnectionEnded("the connection ended within the reply")
-    return Unanswered("the connection ended without a reply")
+@lru_cache(maxsize=256)  # the same few names come and go
+def _is_token(name: str) -> bool:
+    return _TOKEN.fullmatch(name) is not None
 
 
 def _read_head(head: bytearray) -> tuple[int, int, dict[str, str]]:
@@ -218,7 +211,7 @@ def _read_headers(lines: list[str]) -> dict[str, str]:
     for line in lines:
         name, colon, value = line.partition(":")
         # A name with a space in or before it is how one server's header becomes another's body.
-        if not colon or not _TOKEN.fullmatch(name):
+        if not colon or not _is_token(name):
             raise MalformedReply("a line among the headers is none")
         name, value = name.lower(), value.strip(" \t")
         headers[name] = f"{headers[name]}, {value}" if name in headers else value
