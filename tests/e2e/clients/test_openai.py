@@ -238,7 +238,7 @@ def test_request_that_no_minute_has_room_for_is_refused_at_once(
     """Not with a 429, which would be met again in every minute."""
     outcome = drivers[program].embed(key=stage.limited.key, model=VENDOR_MODEL, input=[[1] * 4000, [2] * 4000])
 
-    assert_error(outcome, "BadRequestError", 400, "request_too_large")
+    assert_error(outcome, "BadRequestError", 400, "max_tokens_per_request")
 
 
 @openai_sdks

@@ -12,8 +12,9 @@ def _client(command: Command) -> genai.Client:
 
 def embed(command: Command) -> Answer:
     """Through `models.embed_content`."""
+    client = _client(command)  # kept by name: a client that nobody holds closes itself
     config = EmbedContentConfig(**command.given(dimensions="output_dimensionality"))
-    reply = _client(command).models.embed_content(model=command.model, contents=command.input, config=config)
+    reply = client.models.embed_content(model=command.model, contents=command.input, config=config)
     return Answer(vectors=[embedding.values for embedding in reply.embeddings])
 
 
