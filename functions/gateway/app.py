@@ -39,6 +39,7 @@ EXPOSED_HEADERS = (
     "x-gateway-cache-misses",
     "x-gateway-route",
     "x-gateway-tokens-billed",
+    "x-gateway-tokens-estimated",
     "x-ms-error-code",
     "x-ratelimit-limit-requests",
     "x-ratelimit-limit-tokens",

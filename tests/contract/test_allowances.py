@@ -142,9 +142,9 @@ class Recorder(Counters):
         self._calls.append("take")
         return await self._counters.take(workspace, window, tokens=tokens, limits=limits)
 
-    async def correct(self, workspace: str, window: int, *, tokens: int) -> None:
+    async def correct(self, workspace: str, window: int, *, tokens: int) -> Counts:
         self._calls.append("correct")
-        await self._counters.correct(workspace, window, tokens=tokens)
+        return await self._counters.correct(workspace, window, tokens=tokens)
 
 
 async def test_a_table_that_does_not_exist_is_a_failure_and_so_a_fallback(aws: AwsClient) -> None:

@@ -63,9 +63,10 @@ class MemoryCounters:
         self.windows[workspace, window] = after
         return after
 
-    async def correct(self, workspace: str, window: int, *, tokens: int) -> None:
-        before = self.windows.get((workspace, window), Counts())
-        self.windows[workspace, window] = before.plus(0, tokens)
+    async def correct(self, workspace: str, window: int, *, tokens: int) -> Counts:
+        after = self.windows.get((workspace, window), Counts()).plus(0, tokens)
+        self.windows[workspace, window] = after
+        return after
 
 
 def memory_allowances(clock: Callable[[], float]) -> CountedAllowances:

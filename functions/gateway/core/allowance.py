@@ -5,6 +5,8 @@ at any concurrency. A window is one such minute; it is counted in one place (see
 """
 
 import math
+import re
+import string
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,7 +17,20 @@ WINDOW = 60
 """Seconds."""
 
 BYTES_PER_TOKEN = 3
-"""English has four to five UTF-8 bytes per token, code three to four, Chinese three: three errs on the safe side."""
+"""Of letters, digits and spaces: English has four to five of them per token, code three to four."""
+
+BYTES_PER_FOREIGN_TOKEN = 2
+"""Of everything beyond ASCII, in UTF-8: Cyrillic has two to four bytes per token, Chinese two to three."""
+
+MARKERS = 2
+"""Tokens that models put around each input."""
+
+CERTAINLY = 2
+"""An estimate is seldom twice what the vendor counts; beyond that, a request is taken to be as large as it looks."""
+
+_PLAIN = b" \t\n\r" + (string.ascii_letters + string.digits).encode()
+_FOREIGN = bytes(range(128, 256))
+_PLAIN_WORDS = re.compile(r"(?:^|\s)[A-Za-z0-9]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,11 +67,25 @@ def retry_after(seconds: float) -> int:
 
 
 def estimate_tokens(item: Input) -> int:
-    """Tokens of one input: exact for token ids; for text from its UTF-8 bytes and its spaces, never 0."""
-    if isinstance(item, str):
-        # Words of one or two letters have fewer bytes than a token usually has.
-        return max(1, -(-len(item.encode("utf-8", "surrogatepass")) // BYTES_PER_TOKEN), item.count(" "))
-    return len(item)
+    """Tokens of one input: exact for token ids; for text a guess on the high side, from what its bytes are."""
+    return _estimate_text(item.encode("utf-8", "surrogatepass")) if isinstance(item, str) else len(item)
+
+
+def _estimate_text(text: bytes) -> int:
+    special = text.translate(None, _PLAIN)
+    signs = len(special.translate(None, _FOREIGN))  # each may be a token of its own
+    words = text.count(b" ") - text.count(b"  ")  # short ones have fewer bytes than a token usually has
+    plain = max(_at_least(len(text) - len(special), BYTES_PER_TOKEN), words)
+    return MARKERS + plain + signs + _at_least(len(special) - signs, BYTES_PER_FOREIGN_TOKEN)
+
+
+def _at_least(size: int, per_token: int) -> int:
+    return -(-size // per_token)
+
+
+def least_tokens(item: Input) -> int:
+    """Tokens an input has for certain: no vocabulary joins plain words that white space parts."""
+    return len(_PLAIN_WORDS.findall(item)) if isinstance(item, str) else len(item)
 
 
 def apportion(total: int, weights: Sequence[int]) -> tuple[int, ...]:

@@ -1,10 +1,10 @@
 """From what a caller asks and what a model can: what will be asked of whom, or why not. Pure."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
 
-from gateway.core.allowance import estimate_tokens
+from gateway.core.allowance import CERTAINLY, estimate_tokens, least_tokens
 from gateway.core.cache_key import cache_key, cache_scope
 from gateway.core.caller import Caller
 from gateway.core.catalogue import Model, PurposeRule, Route, Symmetry
@@ -38,10 +38,13 @@ class Plan:
     estimates: tuple[int, ...]
     keys: tuple[bytes, ...]
 
-    def tokens_to_reserve(self, budget: int) -> int:
-        """The estimate; or all of a smaller budget, unless the request is certainly too large even for that."""
-        estimate = sum(self.estimates)
-        return estimate if estimate <= budget else max(budget, sum(map(_least_tokens, self.request.inputs)))
+    def tokens_to_reserve(self, budget: int, known: Container[bytes] = ()) -> int:
+        """The estimate of what is not known, each input once; or all of a smaller budget, if it may be enough."""
+        missing = {key: place for place, key in enumerate(self.keys) if key not in known}.values()
+        estimate = sum(self.estimates[place] for place in missing)
+        if budget < estimate <= CERTAINLY * budget:
+            return max(budget, sum(least_tokens(self.request.inputs[place]) for place in missing))
+        return estimate
 
     def call(self, positions: Sequence[int]) -> ProviderCall:
         """The call that asks for the inputs at these positions."""
@@ -193,27 +196,23 @@ def _as_taken(request: EmbeddingRequest, model: Model, route: Route, vocabularie
 
 def _check_lengths(inputs: Sequence[Input], estimates: Sequence[int], model: Model) -> None:
     for index, (item, estimate) in enumerate(zip(inputs, estimates, strict=True)):
-        if estimate > model.max_tokens and (least := _least_tokens(item)) > model.max_tokens:
+        if estimate > model.max_tokens and (least := least_tokens(item)) > model.max_tokens:
             raise InputTooLong.at(
                 index, of=len(inputs), tokens=least, limit=model.max_tokens, at_least=isinstance(item, str)
             )
 
 
 def _check_total(inputs: Sequence[Input], estimates: Sequence[int], model: Model) -> None:
-    if sum(estimates) <= model.max_request_tokens:
+    estimate, most = sum(estimates), model.max_request_tokens
+    if estimate <= most:
         return
-    least = sum(map(_least_tokens, inputs))
-    if least > model.max_request_tokens:
+    least = sum(map(least_tokens, inputs))
+    if least > most or estimate > CERTAINLY * most:
         raise RequestTooLarge(
-            f"Requested at least {least} tokens, max {model.max_request_tokens} tokens per request.",
+            f"Requested about {max(least, estimate)} tokens, max {most} tokens per request.",
             param="input",
             by_tokens=True,
         )
-
-
-def _least_tokens(item: Input) -> int:
-    """Tokens an input has for certain: no vocabulary joins words that white space parts."""
-    return len(item.split()) if isinstance(item, str) else len(item)
 
 
 def _scope(

@@ -18,6 +18,8 @@ class Record:
     hits: int = 0
     tokens: int = 0
     billed_tokens: int = 0
+    estimated: bool = False
+    """Whether a vendor gave no count of its own."""
     upstream_calls: int = 0
     upstream_time: float = 0.0
     allowance: Reservation | None = None

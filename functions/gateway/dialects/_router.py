@@ -207,6 +207,8 @@ def _facts(record: Record) -> dict[str, str]:
             "x-gateway-cache-misses": str(record.inputs - record.hits),
             "x-gateway-tokens-billed": str(record.billed_tokens),
         }
+    if record.estimated and record.error is None:
+        headers["x-gateway-tokens-estimated"] = "true"
     return headers
 
 

@@ -45,16 +45,14 @@ class Authenticate:
 
     async def _by_key(self, text: str) -> Caller:
         key = api_key.parse(text)
-        # The models are not needed here, but next: on a cold start the three look-ups overlap.
-        records, workspace, _ = await together(
-            self.keys.records(key.workspace, key.key_id),
-            self.catalogue.workspace(key.workspace),
-            self.catalogue.catalogue(),
-        )
+        # The models are not needed here, but next: on a cold start the look-ups overlap.
+        records, _ = await together(self.keys.records(key.workspace, key.key_id), self.catalogue.catalogue())
         record = records.get(key.key_id, _NOBODY)
         if not api_key.matches(key.secret, record.sha256) or record is _NOBODY:
             raise Unauthenticated("The API key is unknown: it was never made, or it was revoked.")
         self._check_in_force(record)
+        # Only now: whoever makes up names must not fill the memory with settings.
+        workspace = await self.catalogue.workspace(key.workspace)
         return Caller(
             workspace=workspace, key_id=key.key_id, models=record.models, dialect=record.dialect or workspace.dialect
         )

@@ -8,7 +8,14 @@ from gateway.core.allowance import Reservation, apportion
 from gateway.core.cache_key import distinct
 from gateway.core.caller import Caller
 from gateway.core.embedding import Embedded, EmbeddingRequest, EmbeddingResult, Usage
-from gateway.core.errors import AllowanceExhausted, GatewayError, InputTooLong, ProviderMisbehaved, ProviderTimeout
+from gateway.core.errors import (
+    AllowanceExhausted,
+    GatewayError,
+    InputTooLong,
+    ProviderMisbehaved,
+    ProviderTimeout,
+    RequestTooLarge,
+)
 from gateway.core.plan import Plan, make_plan
 from gateway.core.ports import Allowances, CachedVector, CatalogueStore, Provider, VectorCache
 from gateway.core.record import Record
@@ -19,6 +26,9 @@ from gateway.operations.together import together
 from gateway.telemetry import segment
 
 Known = Mapping[bytes, CachedVector]
+
+IMPLAUSIBLE = 4
+"""No text has as many times our estimate in tokens, for it has fewer bytes: a vendor that says so miscounts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,21 +59,37 @@ class Embed:
         plan = make_plan(request, caller, model, self.region, self.vocabularies)
         record.route = plan.route.name
         with segment("allowance and cache"):
-            reservation, known = await together(self._reserve(plan, caller, record), self._remembered(plan))
+            reservation, known = await self._admit(plan, caller, record)
         fresh, failure = await self._compute(plan, known, record)
         await self._conclude(plan, reservation, fresh)
         if failure:
             raise failure
         return _join(plan, known, fresh, record)
 
-    async def _reserve(self, plan: Plan, caller: Caller, record: Record) -> Reservation:
+    async def _admit(self, plan: Plan, caller: Caller, record: Record) -> tuple[Reservation, Known]:
+        """The reservation of all that may be needed; if that is too much, of what is not remembered."""
+        tokens = plan.tokens_to_reserve(caller.workspace.limits.tokens)
+        outcome, known = await together(self._reserve(tokens, caller, record), self._remembered(plan))
+        if isinstance(outcome, Reservation):
+            return outcome, known
+        rest = plan.tokens_to_reserve(caller.workspace.limits.tokens, known)
+        if rest < tokens:
+            outcome = await self._reserve(rest, caller, record)
+        if isinstance(outcome, GatewayError):
+            raise outcome
+        return outcome, known
+
+    async def _reserve(
+        self, tokens: int, caller: Caller, record: Record
+    ) -> Reservation | AllowanceExhausted | RequestTooLarge:
         workspace = caller.workspace
-        tokens = plan.tokens_to_reserve(workspace.limits.tokens)
         try:
             record.allowance = await self.allowances.reserve(workspace.name, workspace.limits, tokens)
         except AllowanceExhausted as error:
             record.allowance = error.standing
-            raise
+            return error
+        except RequestTooLarge as error:
+            return error
         return record.allowance
 
     async def _remembered(self, plan: Plan) -> Known:
@@ -79,7 +105,7 @@ class Embed:
         calls = [[missing[at] for at in part] for part in _parts(plan, missing)]
         started = self.clock()
         with segment("provider"):
-            outcomes = await self._side_by_side(plan, calls)
+            outcomes = await self._side_by_side(plan, calls, record)
         record.upstream_time, record.upstream_calls = self.clock() - started, len(calls)
         failures = [outcome for outcome in outcomes if isinstance(outcome, GatewayError)]
         fresh: dict[bytes, CachedVector] = {}
@@ -88,7 +114,9 @@ class Embed:
                 fresh |= outcome
         return fresh, failures[0] if failures else None
 
-    async def _side_by_side(self, plan: Plan, calls: Sequence[Sequence[int]]) -> list[Known | GatewayError]:
+    async def _side_by_side(
+        self, plan: Plan, calls: Sequence[Sequence[int]], record: Record
+    ) -> list[Known | GatewayError]:
         provider = self.provider(plan.route.provider.kind)
         places = asyncio.Semaphore(plan.route.concurrency)
         deadline = asyncio.get_running_loop().time() + self.patience
@@ -96,7 +124,9 @@ class Embed:
         async def ask(positions: Sequence[int]) -> Known | GatewayError:
             try:
                 async with asyncio.timeout_at(deadline), places:
-                    return _vectors(plan, positions, await provider.embed(plan.call(positions)))
+                    result = await provider.embed(plan.call(positions))
+                    record.estimated |= not _is_counted(plan, positions, result)
+                    return _vectors(plan, positions, result)
             except InputTooLong as error:
                 return _in_the_request(error, positions, len(plan.keys))
             except GatewayError as error:
@@ -161,7 +191,16 @@ def _token_counts(plan: Plan, positions: Sequence[int], result: EmbeddingResult)
     if result.token_counts is not None:
         return result.token_counts
     estimates = [plan.estimates[position] for position in positions]
-    return tuple(estimates) if result.tokens is None else apportion(result.tokens, estimates)
+    if result.tokens is None or not _is_counted(plan, positions, result):
+        return tuple(estimates)
+    return apportion(result.tokens, estimates)
+
+
+def _is_counted(plan: Plan, positions: Sequence[int], result: EmbeddingResult) -> bool:
+    """Whether the provider told tokens that can be true."""
+    if result.tokens is None:
+        return result.token_counts is not None
+    return result.tokens <= IMPLAUSIBLE * sum(plan.estimates[position] for position in positions)
 
 
 def _join(plan: Plan, known: Known, fresh: Known, record: Record) -> Embedded:
@@ -178,6 +217,6 @@ def _join(plan: Plan, known: Known, fresh: Known, record: Record) -> Embedded:
         route=plan.route.name,
         dimensions=plan.dimensions,
         vectors=tuple(shorten(vector.vector, plan.dimensions) for vector in found),
-        usage=Usage(tokens=tokens, cached=tokens - billed),
+        usage=Usage(tokens=tokens, cached=tokens - billed, estimated=record.estimated),
         hits=hits,
     )

@@ -97,6 +97,7 @@ def _sum_up(record: Record, parts: Sequence[Record]) -> None:
     record.hits = sum(part.hits for part in parts)
     record.tokens = sum(part.tokens for part in parts)
     record.billed_tokens = sum(part.billed_tokens for part in parts)
+    record.estimated = any(part.estimated for part in parts)
     record.upstream_calls = sum(part.upstream_calls for part in parts)
     record.upstream_time = max(part.upstream_time for part in parts)
     standings = [part.allowance for part in parts if part.allowance is not None]

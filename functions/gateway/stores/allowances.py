@@ -21,6 +21,8 @@ TIMEOUT: Final = 0.3
 """Seconds to wait for DynamoDB before the function counts for itself."""
 KEPT: Final = 600
 """Seconds for which a window's item outlives the window."""
+MOST_CARRIED: Final = 10
+"""Windows from which an excess is taken; more cannot come of what is admitted at all."""
 LARGE: Final = 16
 """A correction of more than a sixteenth of the budget is written at once: others wait for it."""
 SHARE: Final = 10
@@ -55,8 +57,8 @@ class Counters(Protocol):
         Raises `LimitReached`, and counts nothing, if afterwards there were more requests or tokens than the limits say.
         """
 
-    async def correct(self, workspace: str, window: int, *, tokens: int) -> None:
-        """Add `tokens` (or take them away), whatever the limits."""
+    async def correct(self, workspace: str, window: int, *, tokens: int) -> Counts:
+        """Add `tokens` (or take them away), whatever the limits; how the counters stand after it."""
 
 
 class CountedAllowances:
@@ -118,8 +120,13 @@ class CountedAllowances:
             self._own[workspace] = self._own.get(workspace, Counts()).plus(0, correction)
             return
         self._owe(workspace, self._window, correction)
-        if abs(self._owed.get(workspace, 0)) * LARGE > reservation.limits.tokens and not self._breaker.is_open:
-            await self._write_correction(workspace, self._window)
+        if self._is_urgent(self._owed.get(workspace, 0), reservation) and not self._breaker.is_open:
+            await self._write_correction(workspace, self._window, reservation.limits)
+
+    @staticmethod
+    def _is_urgent(owed: int, reservation: Reservation) -> bool:
+        """Whether others wait for the correction, or would be let in where nothing is left."""
+        return abs(owed) * LARGE > reservation.limits.tokens or owed > reservation.remaining_tokens
 
     def _enter(self, window: int) -> None:
         if window != self._window:
@@ -170,14 +177,26 @@ class CountedAllowances:
             self._own[asked.workspace] = after
         return asked.granted(after, share=share)
 
-    async def _write_correction(self, workspace: str, window: int) -> None:
+    async def _write_correction(self, workspace: str, window: int, limits: Limits) -> None:
         owed = self._owed.pop(workspace, 0)
         try:
-            await self._counters.correct(workspace, window, tokens=owed)
+            counts = await self._counters.correct(workspace, window, tokens=owed)
         except BaseException as error:
             self._owe_unsure(workspace, window, owed)
             if not isinstance(error, AwsError):
                 raise
+            self._breaker.failed()
+        else:
+            await self._carry_over(workspace, window, min(owed, counts.tokens - limits.tokens), limits)
+
+    async def _carry_over(self, workspace: str, window: int, excess: int, limits: Limits) -> None:
+        """What a request used beyond all that was left is taken from the minutes that follow."""
+        later = range(window + 1, window + 1 + MOST_CARRIED)
+        parts = range(excess, 0, -limits.tokens)
+        try:
+            for place, left in zip(later, parts, strict=False):
+                await self._counters.correct(workspace, place, tokens=min(left, limits.tokens))
+        except AwsError:
             self._breaker.failed()
 
     def _owe(self, workspace: str, window: int, tokens: int) -> None:
@@ -208,9 +227,10 @@ class _Asked:
     def exhausted(self, counts: Counts, *, share: Limits | None = None) -> AllowanceExhausted:
         limits = share or self.limits
         limited_by = "requests" if counts.requests >= limits.requests else "tokens"
+        left = f"; this request needs about {self.tokens}, and {max(limits.tokens - counts.tokens, 0)} are left"
         return AllowanceExhausted(
             f"The workspace has used up its {limited_by} of this minute "
-            f"({getattr(self.limits, limited_by)} {limited_by} per minute).",
+            f"({getattr(self.limits, limited_by)} {limited_by} per minute{left if limited_by == 'tokens' else ''}).",
             retry_after=seconds_left(self.now),
             limited_by=limited_by,
             standing=self._standing(counts, 0, share),
@@ -257,9 +277,9 @@ class TableCounters:
             raise LimitReached(_counts(old_item(error, _Item))) from error
         return _counts(item)
 
-    async def correct(self, workspace: str, window: int, *, tokens: int) -> None:
+    async def correct(self, workspace: str, window: int, *, tokens: int) -> Counts:
         """See `Counters`."""
-        await self._add(workspace, window, requests=0, tokens=tokens)
+        return _counts(await self._add(workspace, window, requests=0, tokens=tokens))
 
     async def _add(
         self,

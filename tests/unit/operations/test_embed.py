@@ -206,13 +206,13 @@ async def test_the_estimate_is_settled_by_what_the_vendor_counted() -> None:
 
     await stage.ask("one two three four")
 
-    assert (stage.ledger.reserved, stage.ledger.settled) == ([6], [4])
+    assert (stage.ledger.reserved, stage.ledger.settled) == ([8], [4])
 
 
 @pytest.mark.parametrize(
     ("text", "reserved"),
-    [("word " * 10, 17), ("x" * 3000, 500), ("a b " * 300, 600)],
-    ids=["it fits", "it may fit", "it cannot fit"],
+    [("word " * 10, 19), ("x" * 2400, 500), ("a b " * 300, 600), ("!" * 3000, 3002)],
+    ids=["it fits", "it may fit", "it cannot fit", "it is far too large"],
 )
 async def test_a_text_that_may_fit_the_budget_reserves_all_of_it(text: str, reserved: int) -> None:
     stage = Stage(workspace=Workspace(name="acme", limits=Limits(tokens=500)))
@@ -220,6 +220,40 @@ async def test_a_text_that_may_fit_the_budget_reserves_all_of_it(text: str, rese
     await stage.ask(text)
 
     assert stage.ledger.reserved == [reserved]
+
+
+class NearlyEmpty(Ledger):
+    """Admits five tokens at most."""
+
+    async def reserve(self, workspace: str, limits: Limits, tokens: int) -> Reservation:
+        if tokens > 5:
+            raise errors.AllowanceExhausted("wait", retry_after=3, limited_by="tokens")
+        return await super().reserve(workspace, limits, tokens)
+
+
+async def test_what_the_cache_knows_needs_no_allowance() -> None:
+    stage = Stage()
+    await stage.ask("one two three four five six")
+    stage.ledger = NearlyEmpty()
+
+    embedded = await stage.ask("one two three four five six", "a")
+
+    assert (embedded.hits, stage.ledger.reserved) == (1, [3])
+
+
+async def test_what_the_cache_does_not_know_needs_its_own() -> None:
+    stage = Stage(ledger=NearlyEmpty())
+
+    with pytest.raises(errors.AllowanceExhausted):
+        await stage.ask("one two three four five six")
+
+
+async def test_a_text_that_stands_twice_is_reserved_once() -> None:
+    stage = Stage()
+
+    await stage.ask("a", "a", "a")
+
+    assert stage.ledger.reserved == [3]
 
 
 async def test_hits_cost_no_tokens() -> None:
@@ -255,7 +289,20 @@ async def test_a_vendor_that_counts_nothing_is_billed_by_estimate() -> None:
 
     embedded = await stage.ask("a", "hello world")
 
-    assert embedded.usage.tokens == 1 + 4
+    assert embedded.usage.tokens == 3 + 6
+    assert embedded.usage.estimated
+
+
+async def test_a_vendor_that_counts_more_tokens_than_there_are_bytes_is_not_believed() -> None:
+    stage = Stage(
+        provider=EchoProvider(tells_counts=False, spoils=lambda result: replace(result, tokens=10**30)),
+    )
+
+    embedded = await stage.ask("hello world")
+
+    assert embedded.usage.tokens == 6
+    assert stage.ledger.settled == [6]
+    assert embedded.usage.estimated
 
 
 SPOILS = {

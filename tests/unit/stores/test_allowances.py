@@ -38,9 +38,9 @@ class Stage:
         self._call()
         return await self.counters.take(workspace, window, tokens=tokens, limits=limits)
 
-    async def correct(self, workspace: str, window: int, *, tokens: int) -> None:
+    async def correct(self, workspace: str, window: int, *, tokens: int) -> Counts:
         self._call()
-        await self.counters.correct(workspace, window, tokens=tokens)
+        return await self.counters.correct(workspace, window, tokens=tokens)
 
     def _call(self) -> None:
         self.calls += 1
@@ -66,6 +66,32 @@ async def test_what_is_left_is_told_without_asking_and_without_taking() -> None:
     assert (seen.remaining_requests, seen.remaining_tokens) == (5, 90)
     assert (unseen.remaining_requests, unseen.remaining_tokens) == (6, 100)
     assert stage.calls == calls
+
+
+async def test_what_was_used_beyond_the_budget_is_taken_from_the_minutes_that_follow() -> None:
+    stage = Stage()
+    function = stage.function()
+    reservation = await function.reserve("acme", LIMITS, 90)
+
+    await function.settle(reservation, 330)
+
+    windows = {window: counts.tokens for (_, window), counts in stage.counters.windows.items()}
+    assert windows == {WINDOW: 330, WINDOW + 1: 100, WINDOW + 2: 100, WINDOW + 3: 30}
+    stage.now += 60
+    with pytest.raises(AllowanceExhausted):
+        await function.reserve("acme", LIMITS, 1)
+
+
+async def test_only_what_this_request_used_too_much_is_taken_from_later_minutes() -> None:
+    stage = Stage()
+    one, other = stage.function(), stage.function()
+    first, second = await one.reserve("acme", LIMITS, 50), await other.reserve("acme", LIMITS, 50)
+    await one.settle(first, 150)
+
+    await other.settle(second, 70)
+
+    assert stage.counters.windows["acme", WINDOW].tokens == 220
+    assert stage.counters.windows["acme", WINDOW + 1].tokens == 100 + 20
 
 
 async def test_what_is_left_is_everything_once_a_new_minute_begins() -> None:
@@ -326,8 +352,8 @@ class Fates(Counters):
     async def take(self, workspace: str, window: int, *, tokens: int, limits: Limits) -> Counts:
         return await self._through(lambda: self.counters.take(workspace, window, tokens=tokens, limits=limits))
 
-    async def correct(self, workspace: str, window: int, *, tokens: int) -> None:
-        await self._through(lambda: self.counters.correct(workspace, window, tokens=tokens))
+    async def correct(self, workspace: str, window: int, *, tokens: int) -> Counts:
+        return await self._through(lambda: self.counters.correct(workspace, window, tokens=tokens))
 
     async def _through(self, call: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
         fate = self.draw(st.sampled_from(["lost before", "lost after", "fine", "fine"])) if self.may_break else "fine"

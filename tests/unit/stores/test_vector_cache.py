@@ -84,7 +84,8 @@ async def test_what_one_function_puts_another_gets_however_many_there_are() -> N
 
     assert found == vectors(2048)
     assert gateway.failures == []
-    assert [len(request.json["RequestItems"]["cache"]) for request in server.requests[:81]] == [25] * 81
+    writes = [len(request.json["RequestItems"]["cache"]) for request in server.requests[:82]]
+    assert sorted(writes) == [23] + [25] * 81  # in any order: they overlap
     assert len(server.requests) == 82 + 21
 
 
