@@ -19,7 +19,7 @@ AT_ONCE = 3
 
 # The 429s are made in this part of a minute (in seconds): all clients must meet one before it ends, and some of them
 # do not wait for a whole one.
-EXHAUSTED_BETWEEN = (2, 45)
+EXHAUSTED_BETWEEN = (2, 40)
 
 
 class Behaviour(StrEnum):
