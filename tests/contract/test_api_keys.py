@@ -5,7 +5,7 @@ from typing import Protocol
 import pytest
 
 from gateway.core.caller import KeyRecord, KeyRecords
-from gateway.core.errors import KeysUnavailable
+from gateway.core.errors import StoreUnavailable
 from gateway.core.ports import ApiKeys
 from gateway.stores.api_keys import SecretApiKeys, encode_records
 from gateway.stores.aws.client import AwsClient
@@ -94,5 +94,5 @@ async def test_keys_that_cannot_be_checked_let_nobody_in(kind: str) -> None:
     if kind == "secrets manager":
         store = SecretApiKeys(Secrets(nobody), prefix="p/", clock=lambda: 0.0)
 
-    with pytest.raises(KeysUnavailable):
+    with pytest.raises(StoreUnavailable):
         await store.records("acme", "k1")

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from gateway.core.caller import KeyRecords, Limits, Workspace
 from gateway.core.catalogue import Catalogue, Model
-from gateway.core.errors import KeysUnavailable, ProviderUnavailable
+from gateway.core.errors import ProviderUnavailable, StoreUnavailable
 from gateway.core.ports import CachedVector
 from gateway.stores.allowances import CountedAllowances, Counts, LimitReached
 
@@ -19,7 +19,7 @@ class MemoryApiKeys:
 
     async def records(self, workspace: str, key_id: str) -> KeyRecords:
         if self.down:
-            raise KeysUnavailable("API keys cannot be checked at the moment.")
+            raise StoreUnavailable("API keys cannot be checked at the moment.")
         return self.workspaces.get(workspace, {})
 
 

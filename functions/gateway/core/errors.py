@@ -19,7 +19,7 @@ GatewayError
 ├── ProviderUnavailable       the vendor failed
 │   └── ProviderTimeout       the vendor did not answer in time
 ├── ProviderMisbehaved        the vendor's answer does not fit the question
-├── KeysUnavailable           keys cannot be checked now, so nobody is let in
+├── StoreUnavailable          keys or settings cannot be read now, so nobody is let in
 └── InternalError             a fault of ours
 """
 
@@ -183,8 +183,8 @@ class ProviderMisbehaved(GatewayError):
     """The vendor's answer does not fit the question."""
 
 
-class KeysUnavailable(GatewayError):
-    """Keys cannot be checked now, so nobody is let in."""
+class StoreUnavailable(GatewayError):
+    """Keys or settings cannot be read now, so nobody is let in."""
 
 
 class InternalError(GatewayError):

@@ -53,7 +53,7 @@ class ApiKeys(Protocol):
     """Callers' keys, hashed."""
 
     async def records(self, workspace: str, key_id: str) -> KeyRecords:
-        """The workspace's keys (empty if there is no such workspace); raises `KeysUnavailable`.
+        """The workspace's keys (empty if there is no such workspace); raises `StoreUnavailable`.
 
         `key_id` is the key that is looked for: if memory does not hold it, the store may look again.
         """
@@ -63,7 +63,7 @@ class IdentityTokens(Protocol):
     """Tokens of the operator's identity provider."""
 
     async def read(self, token: str) -> Identity:
-        """Whom the token is for; raises `Unauthenticated`, and `KeysUnavailable` when that cannot be known."""
+        """Whom the token is for; raises `Unauthenticated`, and `StoreUnavailable` when that cannot be known."""
 
 
 class ProviderKeys(Protocol):

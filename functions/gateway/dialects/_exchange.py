@@ -56,7 +56,7 @@ class Exchange:
     dialect: Dialect
 
     async def authenticate(self) -> Caller:
-        """Who calls; raises `Unauthenticated`, `KeysUnavailable`."""
+        """Who calls; raises `Unauthenticated`, `StoreUnavailable`."""
         caller = await self.gateway.authenticate(credential(self.request))
         self.record.caller = caller
         self.record.allowance = self.gateway.standing(caller)

@@ -132,7 +132,7 @@ def retry_headers(error: GatewayError) -> dict[str, str]:
     match error:
         case errors.AllowanceExhausted(retry_after=seconds):
             return {"retry-after": str(retry_after(seconds)), "retry-after-ms": str(max(1, round(seconds * 1000)))}
-        case errors.ProviderThrottled(retry_after=None):
+        case errors.ProviderThrottled(retry_after=None) | errors.StoreUnavailable():
             return {"retry-after": "1"}
         case errors.ProviderThrottled(retry_after=float() | int() as seconds):
             return {"retry-after": str(retry_after(seconds))}

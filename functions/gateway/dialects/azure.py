@@ -115,7 +115,7 @@ WIRE_ERRORS: Mapping[type[GatewayError], tuple[int, str]] = {
     errors.ProviderUnavailable: (503, "model_unavailable"),
     errors.ProviderTimeout: (504, "model_timeout"),
     errors.ProviderMisbehaved: (502, "model_misbehaved"),
-    errors.KeysUnavailable: (503, "keys_unavailable"),
+    errors.StoreUnavailable: (503, "temporarily_unavailable"),
     errors.InternalError: (500, "internal_error"),
 }
 

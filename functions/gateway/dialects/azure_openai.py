@@ -49,7 +49,7 @@ WIRE_ERRORS: shape.WireErrors = {
     errors.ProviderUnavailable: (503, "server_error", "503"),
     errors.ProviderTimeout: (504, "server_error", "504"),
     errors.ProviderMisbehaved: (502, "server_error", "502"),
-    errors.KeysUnavailable: (503, "server_error", "503"),
+    errors.StoreUnavailable: (503, "server_error", "503"),
     errors.InternalError: (500, "server_error", "InternalServerError"),
 }
 

@@ -33,7 +33,7 @@ WIRE_ERRORS: shape.WireErrors = {
     errors.ProviderMisbehaved: (500, "INVOKE_MODEL_ERROR", "500001"),
     errors.InternalError: (500, "INTERNAL_ERROR", "500002"),
     errors.ProviderUnavailable: (503, "MODEL_UNAVAILABLE", "503001"),
-    errors.KeysUnavailable: (503, "AUTHENTICATION_UNAVAILABLE", "503002"),
+    errors.StoreUnavailable: (503, "TEMPORARILY_UNAVAILABLE", "503002"),
     errors.ProviderTimeout: (504, "MODEL_TIMEOUT", "504001"),
 }
 

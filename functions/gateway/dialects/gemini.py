@@ -231,7 +231,7 @@ WIRE_ERRORS: Mapping[type[GatewayError], tuple[int, str]] = {
     errors.ProviderUnavailable: (503, "UNAVAILABLE"),
     errors.ProviderTimeout: (504, "DEADLINE_EXCEEDED"),
     errors.ProviderMisbehaved: (502, "INTERNAL"),
-    errors.KeysUnavailable: (503, "UNAVAILABLE"),
+    errors.StoreUnavailable: (503, "UNAVAILABLE"),
     errors.InternalError: (500, "INTERNAL"),
 }
 

@@ -31,7 +31,7 @@ WIRE_ERRORS: shape.WireErrors = {
     errors.ProviderUnavailable: (503, "server_error", "provider_unavailable"),
     errors.ProviderTimeout: (504, "server_error", "provider_timeout"),
     errors.ProviderMisbehaved: (502, "server_error", "provider_misbehaved"),
-    errors.KeysUnavailable: (503, "server_error", "keys_unavailable"),
+    errors.StoreUnavailable: (503, "server_error", "temporarily_unavailable"),
     errors.InternalError: (500, "server_error", "internal_error"),
 }
 

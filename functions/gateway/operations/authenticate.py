@@ -18,7 +18,7 @@ _NOBODY = KeyRecord(key_id="", sha256="0" * 64, created=0, disabled=True)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Authenticate:
-    """Raises `Unauthenticated` for a key that opens nothing, `KeysUnavailable` when that cannot be known.
+    """Raises `Unauthenticated` for a key that opens nothing, `StoreUnavailable` when that cannot be known.
 
     `identity` reads tokens where the operator has an identity provider; without one every credential is a key.
     """

@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 from gateway.core.caller import KeyRecord, KeyRecords
-from gateway.core.errors import KeysUnavailable
+from gateway.core.errors import StoreUnavailable
 from gateway.stores.aws.errors import AwsError, AwsUnavailable, NotFound
 from gateway.stores.aws.secrets import Vault
 from gateway.stores.remembered import Remembered
@@ -70,7 +70,7 @@ class SecretApiKeys:
         self._unknown = _Unknown(clock)
 
     async def records(self, workspace: str, key_id: str) -> KeyRecords:
-        """The workspace's keys, empty if there is no such workspace; raises `KeysUnavailable`.
+        """The workspace's keys, empty if there is no such workspace; raises `StoreUnavailable`.
 
         If memory does not hold `key_id`, it looks again, at most every ten seconds.
         """
@@ -82,7 +82,7 @@ class SecretApiKeys:
             self._unknown.add(workspace)
             return _NONE
         except AwsError as error:
-            raise KeysUnavailable("API keys cannot be checked at the moment. Try again shortly.") from error
+            raise StoreUnavailable("API keys cannot be checked at the moment. Try again shortly.") from error
 
     async def _load(self, workspace: str) -> KeyRecords:
         document = await self._secrets.text(self._prefix + workspace)

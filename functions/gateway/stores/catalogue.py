@@ -14,7 +14,7 @@ from msgspec import Meta
 from gateway.core.caller import Limits, Workspace
 from gateway.core.catalogue import Catalogue, Model, Provider, PurposeRule, Route, Symmetry
 from gateway.core.embedding import Purpose
-from gateway.core.errors import InternalError
+from gateway.core.errors import StoreUnavailable
 from gateway.stores.aws.dynamodb import NOTHING, Attribute, DynamoDb
 from gateway.stores.aws.errors import AwsError
 from gateway.stores.remembered import Remembered
@@ -166,21 +166,21 @@ class TableCatalogue:
         )
 
     async def catalogue(self) -> Catalogue:
-        """All models that can be served; raises `InternalError` if there is not even a remembered copy."""
+        """All models that can be served; raises `StoreUnavailable` if there is not even a remembered copy."""
         try:
             return await self._catalogue.get(PARTITION)
         except AwsError as error:
-            raise InternalError("The catalogue of models cannot be read at the moment.") from error
+            raise StoreUnavailable("The catalogue of models cannot be read at the moment.") from error
 
     async def workspace(self, name: str) -> Workspace:
         """A workspace's settings, the defaults where none (or none that can be read) were written.
 
-        Raises `InternalError` like `catalogue`.
+        Raises `StoreUnavailable` like `catalogue`.
         """
         try:
             return await self._workspaces.get(name)
         except AwsError as error:
-            raise InternalError("The settings of the workspace cannot be read at the moment.") from error
+            raise StoreUnavailable("The settings of the workspace cannot be read at the moment.") from error
 
     async def _load_catalogue(self, partition: str) -> Catalogue:
         rows = [row async for row in self._rows(partition)]

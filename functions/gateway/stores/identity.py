@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from gateway.core import api_key
 from gateway.core.caller import Identity
-from gateway.core.errors import KeysUnavailable, Unauthenticated
+from gateway.core.errors import StoreUnavailable, Unauthenticated
 
 if TYPE_CHECKING:
     from jwt import PyJWK, PyJWTError
@@ -52,7 +52,7 @@ class OidcTokens:
         self._keys = _Keys(url=issuer.jwks_url, fetch=fetch, clock=clock)
 
     async def read(self, token: str) -> Identity:
-        """Who the token is for; raises `Unauthenticated`, and `KeysUnavailable` when that cannot be known."""
+        """Who the token is for; raises `Unauthenticated`, and `StoreUnavailable` when that cannot be known."""
         from jwt import PyJWTError  # noqa: PLC0415  (see the module's docstring)
 
         try:
@@ -127,11 +127,11 @@ class _Keys:
     tried: float = float("-inf")
 
     async def find(self, key_id: str) -> "PyJWK":
-        """The key of that id; raises `Unauthenticated`, `KeysUnavailable`."""
+        """The key of that id; raises `Unauthenticated`, `StoreUnavailable`."""
         if not self._is_fresh(key_id) and self.clock() - self.tried >= LOOK_AGAIN:
             await self._load()
         if self.clock() - self.loaded > STALE:
-            raise KeysUnavailable("The identity provider cannot be reached, so tokens cannot be checked now.")
+            raise StoreUnavailable("The identity provider cannot be reached, so tokens cannot be checked now.")
         key = self.known.get(key_id)
         if key is None:
             raise Unauthenticated("The token is signed with a key that the identity provider does not publish.")

@@ -49,7 +49,7 @@ SAMPLES: Mapping[type[GatewayError], GatewayError] = {
     errors.ProviderUnavailable: errors.ProviderUnavailable("m"),
     errors.ProviderTimeout: errors.ProviderTimeout("m"),
     errors.ProviderMisbehaved: errors.ProviderMisbehaved("m"),
-    errors.KeysUnavailable: errors.KeysUnavailable("m"),
+    errors.StoreUnavailable: errors.StoreUnavailable("m"),
     errors.InternalError: errors.InternalError("m"),
 }
 
@@ -85,7 +85,8 @@ def test_only_causes_that_waiting_mends_say_when_to_try_again(name: str, cause: 
     """azure-core tries every error again that carries Retry-After; npm clients ignore more than 60 seconds."""
     answer = DIALECTS[name].render_error(SAMPLES[cause])
 
-    assert ("retry-after" in answer.headers) == (answer.status == 429)
+    mends = answer.status == 429 or cause is errors.StoreUnavailable
+    assert ("retry-after" in answer.headers) == mends
     assert 1 <= int(answer.headers.get("retry-after", "1")) <= 60
 
 
@@ -166,7 +167,7 @@ PROVOCATIONS: Mapping[type[GatewayError], Provocation] = {
     errors.ProviderMisbehaved: lambda asker: asker.ask(
         Stage(provider=EchoProvider(spoils=lambda _: EmbeddingResult(vectors=()))), "a"
     ),
-    errors.KeysUnavailable: failing_keys(errors.KeysUnavailable("m")),
+    errors.StoreUnavailable: failing_keys(errors.StoreUnavailable("m")),
     errors.InternalError: failing_keys(ZeroDivisionError()),
 }
 

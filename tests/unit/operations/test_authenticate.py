@@ -9,7 +9,7 @@ from gateway.core import api_key
 from gateway.core.api_key import ApiKey
 from gateway.core.caller import KeyRecord, KeyRecords, Workspace
 from gateway.core.catalogue import Catalogue
-from gateway.core.errors import KeysUnavailable, Unauthenticated
+from gateway.core.errors import StoreUnavailable, Unauthenticated
 from gateway.operations.authenticate import Authenticate
 
 KEY = ApiKey(workspace="acme", key_id="key00001", secret="s" * 32)
@@ -26,7 +26,7 @@ class Keys:
     async def records(self, workspace: str, key_id: str) -> KeyRecords:
         self.asked.append(workspace)
         if self.broken:
-            raise KeysUnavailable("down")
+            raise StoreUnavailable("down")
         return self.kept.get(workspace, {})
 
 
@@ -87,5 +87,5 @@ async def test_a_key_in_force_until_later_is_let_in() -> None:
 
 
 async def test_nobody_is_let_in_while_keys_cannot_be_checked() -> None:
-    with pytest.raises(KeysUnavailable):
+    with pytest.raises(StoreUnavailable):
         await authenticate(Keys(broken=True))(KEY.text)

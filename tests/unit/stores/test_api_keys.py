@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core.caller import KeyRecord, KeyRecords
-from gateway.core.errors import KeysUnavailable
+from gateway.core.errors import StoreUnavailable
 from gateway.stores.api_keys import (
     FRESH,
     MOST_UNKNOWN,
@@ -170,21 +170,21 @@ async def test_keys_that_are_too_old_open_nothing() -> None:
     await store.records("acme", "k1")
     vault.down, vault.now = True, vault.now + STALE
 
-    with pytest.raises(KeysUnavailable):
+    with pytest.raises(StoreUnavailable):
         await store.records("acme", "k1")
 
 
 async def test_nobody_is_let_in_who_cannot_be_checked() -> None:
     store = Vault(down=True).store()
 
-    with pytest.raises(KeysUnavailable):
+    with pytest.raises(StoreUnavailable):
         await store.records("acme", "k1")
 
 
 async def test_a_broken_document_means_that_keys_cannot_be_checked() -> None:
     store = Vault(documents={"p/acme": "{"}).store()
 
-    with pytest.raises(KeysUnavailable):
+    with pytest.raises(StoreUnavailable):
         await store.records("acme", "k1")
 
 

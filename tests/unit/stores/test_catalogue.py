@@ -10,7 +10,7 @@ import pytest
 from gateway.core.caller import Limits, Workspace
 from gateway.core.catalogue import Model, Provider, PurposeRule, Route, Symmetry
 from gateway.core.embedding import Purpose
-from gateway.core.errors import InternalError
+from gateway.core.errors import StoreUnavailable
 from gateway.stores.aws.dynamodb import DynamoDb
 from gateway.stores.catalogue import (
     FRESH,
@@ -209,9 +209,9 @@ async def test_a_catalogue_that_cannot_be_read_at_all_is_a_fault_of_ours() -> No
     with ScriptedAws(lambda _: failure("InternalServerError", 500)) as server:
         store = table_catalogue(server)
 
-        with pytest.raises(InternalError):
+        with pytest.raises(StoreUnavailable):
             await store.catalogue()
-        with pytest.raises(InternalError):
+        with pytest.raises(StoreUnavailable):
             await store.workspace("acme")
 
 
