@@ -1,4 +1,4 @@
-"""The operator's command: keys, workspaces, providers and models of a stage (`uv run gateway --help`)."""
+"""The operator's command: keys, workspaces, providers and models of a stage (`.venv/bin/gateway --help`)."""
 
 
 def main() -> None:

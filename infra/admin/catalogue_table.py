@@ -17,6 +17,8 @@ from botocore.exceptions import ClientError
 from gateway.stores.catalogue import MODEL, PARTITION, PROVIDER, MalformedRow, ModelRow, ProviderRow, decode_row
 from infra.admin.catalogue_rows import Change, Row, Rows, check_change, compare, describe, row_key
 from infra.admin.failures import Failure, error_code
+from infra.admin.key_destinations import check_destinations
+from infra.admin.provider_keys import open_provider_keys
 from infra.admin.stages import Stage
 
 # Apart from the rows, so that the functions, which read that partition, never meet it.
@@ -46,6 +48,8 @@ class CatalogueTable:
     client: Any
     table: str
     allows_loopback: bool
+    has_key: Callable[[str], bool]
+    """Whether a vendor's key of that name is stored."""
 
     def read(self) -> Snapshot:
         """All providers and models. The revision is read first: a change meanwhile shows when writing."""
@@ -55,21 +59,33 @@ class CatalogueTable:
             rows = _add_document(rows, key, document)
         return Snapshot(rows=rows, revision=revision)
 
-    def edit(self, change: Callable[[Rows], Rows]) -> list[Change]:
+    def edit(self, change: Callable[[Rows], Rows], *, renews: str | None = None) -> list[Change]:
         """Replace the catalogue by what `change` makes of it; what was changed, in order.
 
-        `change` is called again when somebody else was quicker. Raises `Failure` if the result would be wrong,
-        before anything is written.
+        `change` is called again when somebody else was quicker. `renews` is a provider whose key is stored anew.
+        Raises `Failure` if the result would be wrong, before anything is written.
         """
         for attempt in range(_ATTEMPTS):
             snapshot = self.read()
             wanted = change(snapshot.rows)
-            check_change(snapshot.rows, wanted, allows_loopback=self.allows_loopback)
+            self.check(snapshot.rows, wanted, renews=renews)
             changes = compare(snapshot.rows, wanted)
             if self._write(changes, snapshot.revision):
                 return changes
             time.sleep(random.uniform(0, min(_LONGEST_WAIT, 0.05 * 2**attempt)))  # noqa: S311  # only to part rivals
         raise Failure("Others are changing the catalogue without pause: try again in a minute.")
+
+    def try_out(self, change: Callable[[Rows], Rows], *, renews: str | None = None) -> Rows:
+        """What `edit` would make of the catalogue as it is now; writes nothing, raises what `edit` would."""
+        before = self.read().rows
+        after = change(before)
+        self.check(before, after, renews=renews)
+        return after
+
+    def check(self, before: Rows, after: Rows, *, renews: str | None = None) -> None:
+        """Raises `Failure` if `after` has a mistake that `before` had not, or sends a key where it did not go."""
+        check_change(before, after, allows_loopback=self.allows_loopback)
+        check_destinations(before, after, has_key=self.has_key, renews=renews)
 
     def _read_revision(self) -> int:
         item = self.client.get_item(TableName=self.table, Key=_REVISION, ConsistentRead=True).get("Item")
@@ -129,7 +145,10 @@ class CatalogueTable:
 def open_catalogue(stage: Stage) -> CatalogueTable:
     """The catalogue of that stage."""
     return CatalogueTable(
-        client=stage.client("dynamodb"), table=stage.catalogue_table, allows_loopback=stage.allows_loopback
+        client=stage.client("dynamodb"),
+        table=stage.catalogue_table,
+        allows_loopback=stage.allows_loopback,
+        has_key=lambda name: open_provider_keys(stage).exists(name),  # seldom asked, and a client takes its time
     )
 
 

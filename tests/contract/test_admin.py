@@ -41,6 +41,8 @@ STACKS = {"local": ("embeddings-gateway-local", "eu-central-1"), "us": ("embeddi
 GUIDE = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
 VENDOR = ("--kind", "openai", "--url", "https://vendor.example/v1")
 HOUR = 3600
+PROGRAM = ".venv/bin/gateway"
+"""Where `make install` puts the command, as the guide calls it."""
 
 
 def blocks(language: str) -> list[str]:
@@ -447,6 +449,60 @@ class TestProviders:
         assert outcome == Outcome(2, "", "Error: The environment variable VENDOR_KEY holds no key.\n")
         assert rows().providers == {}
 
+    @pytest.mark.parametrize(
+        "move",
+        [
+            ("--url", "https://other.example/v1"),
+            ("--url", "https://vendor.example:8443/v1"),
+            ("--setting", "path=.other.example/v1", "--url", "https://vendor.example"),
+        ],
+    )
+    def test_a_stored_key_does_not_go_to_another_host_until_it_is_given_anew(self, move: tuple[str, ...]) -> None:
+        gateway("providers", "set", "vendor", *VENDOR, "--key-stdin", stdin="sk-1")
+
+        refused = gateway("providers", "set", "vendor", *move)
+        before = rows().providers["vendor"]
+        moved = gateway("providers", "set", "vendor", *move, "--key-stdin", stdin="sk-2")
+
+        assert refused.exit_code == 1
+        assert "gateway providers set vendor --kind openai --url https://" in refused.err
+        assert "--key-from-env" in refused.err
+        assert before.url == "https://vendor.example/v1"
+        assert moved.exit_code == 0
+        assert rows().providers["vendor"] != before
+        assert provider_key("vendor") == "sk-2"
+
+    def test_a_path_at_the_same_host_may_change_without_the_key(self) -> None:
+        gateway("providers", "set", "vendor", *VENDOR, "--key-stdin", stdin="sk-1")
+
+        outcome = gateway("providers", "set", "vendor", "--url", "https://vendor.example:443/v2")
+
+        assert outcome.exit_code == 0
+
+    def test_another_provider_cannot_take_a_stored_key_to_its_own_host(self, tmp_path: Path) -> None:
+        gateway("providers", "set", "vendor", *VENDOR, "--key-stdin", stdin="sk-1")
+        thief = a_provider("thief", url="https://thief.example", key="vendor")
+        folder = write_folder(tmp_path, all={"providers": [thief]})
+
+        made = gateway(
+            "providers", "set", "thief", "--kind", "openai", "--url", "https://thief.example", "--key-name", "vendor"
+        )
+        loaded, compared = gateway("catalogue", "load", folder), gateway("catalogue", "diff", folder)
+
+        assert [outcome.exit_code for outcome in (made, loaded, compared)] == [1, 1, 1]
+        assert "--key-name vendor --key-from-env" in made.err
+        assert made.err == loaded.err == compared.err
+        assert rows().providers.keys() == {"vendor"}
+
+    def test_a_key_that_nobody_used_yet_may_be_named_by_any_provider(self) -> None:
+        gateway("providers", "set", "vendor-eu", *VENDOR, "--key-name", "vendor")
+
+        outcome = gateway(
+            "providers", "set", "vendor-us", "--kind", "openai", "--url", "https://us.example", "--key-name", "vendor"
+        )
+
+        assert outcome.exit_code == 0
+
     def test_a_provider_that_a_model_leads_to_cannot_be_removed(self, tmp_path: Path) -> None:
         gateway("catalogue", "load", write_folder(tmp_path, all={"providers": [a_provider()], "models": [a_model()]}))
 
@@ -557,6 +613,20 @@ class TestCatalogue:
 
         assert "+ model all-minilm-l6-v2" in first.out
         assert second.out.startswith("0 added, 0 changed, 0 removed;")
+
+    def test_loading_ends_with_the_keys_that_are_still_to_be_set(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("VENDOR_KEY", "sk-1")
+        words = ("catalogue", "load", str(ROOT / "infra" / "catalogue"))
+
+        without = gateway(*words)
+        gateway("providers", "set", "openai-eu", "--key-from-env", "VENDOR_KEY")
+        with_key = gateway(*words)
+
+        assert without.err == (
+            "The key openai of openai-eu, openai-us is not set: models that lead there are listed and answer 503 "
+            "until `gateway providers set openai-eu --key-from-env VARIABLE` stores it.\n"
+        )
+        assert (with_key.exit_code, with_key.err) == (0, "")
 
     def test_a_row_is_kept_as_the_gateway_reads_it(self, tmp_path: Path) -> None:
         gateway("catalogue", "load", write_folder(tmp_path, all={"providers": [a_provider()]}))
@@ -790,15 +860,16 @@ class TestGuide:
 
         outcome = gateway("catalogue", "load", str(tmp_path), stage="us")
 
-        assert outcome.err == ""
+        assert outcome.err.startswith("The key ")
+        assert outcome.err.count("\n") == 1
         assert outcome.out.endswith("2 added, 0 changed, 0 removed; 0 were as they should be.\n")
 
 
 def commands(block: str) -> Iterator[str]:
-    """What follows `uv run gateway` in the lines of a shell block."""
+    """What follows `.venv/bin/gateway` in the lines of a shell block."""
     for line in block.splitlines():
-        if "uv run gateway " in line:
-            yield line.partition("uv run gateway ")[2].removesuffix(")")
+        if f"{PROGRAM} " in line:
+            yield line.partition(f"{PROGRAM} ")[2].removesuffix(")")
 
 
 def carry_out(words: str) -> Outcome:
@@ -825,6 +896,15 @@ def test_the_program_itself_takes_the_stage_from_the_environment(acme: str, emul
 
     assert (ran.exit_code, ran.err) == (0, "")
     assert parse(ran.out.removesuffix("\n")).key_id in kept_keys(acme)
+
+
+def test_the_program_is_where_the_guide_calls_it() -> None:
+    program = Path(sys.executable).parent / Path(PROGRAM).name
+
+    ran = subprocess.run((program, "--help"), cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert "workspaces" in ran.stdout
 
 
 def no_aws(home: Path, endpoint: str) -> dict[str, str]:

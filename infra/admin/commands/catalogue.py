@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from infra.admin.catalogue_files import read_folder
-from infra.admin.catalogue_rows import Change, Rows, check_change, compare, describe
-from infra.admin.catalogue_table import open_catalogue
+from infra.admin.catalogue_rows import Change, Rows, compare, describe
+from infra.admin.catalogue_table import CatalogueTable, open_catalogue
 from infra.admin.failures import REFUSED
 from infra.admin.screen import note, say
 from infra.admin.stages import StageOption, find_stage
@@ -35,6 +35,7 @@ def load(
     changes = table.edit(lambda before: _merge(before, rows, prune=prune))
     _show(changes)
     say(f"{_count(changes)}; {len(rows.by_key()) - _written(changes)} were as they should be.")
+    _note_missing_keys(rows, table)
 
 
 @app.command("diff")
@@ -50,7 +51,7 @@ def diff(
     after = _merge(before, rows, prune=prune)
     changes = compare(before, after)
     _show(changes)
-    check_change(before, after, allows_loopback=table.allows_loopback)
+    table.check(before, after)
     if not prune:
         _note_others(before, rows)
     say(f"Would be done: {_count(changes)}." if changes else "The stage is as the folder says.")
@@ -80,6 +81,20 @@ def _note_others(before: Rows, rows: Rows) -> None:
     others = sorted((before.by_key().keys() | before.broken.keys()) - rows.by_key().keys())
     if others:
         note(f"Only on the stage, and left there without --prune: {', '.join(map(describe, others))}.")
+
+
+def _note_missing_keys(rows: Rows, table: CatalogueTable) -> None:
+    """Tell of providers that can answer nothing yet; by key, because some share one."""
+    owners: dict[str, list[str]] = {}
+    for row in sorted(rows.providers.values(), key=lambda row: row.name):
+        if row.key:
+            owners.setdefault(row.key, []).append(row.name)
+    for key, names in owners.items():
+        if not table.has_key(key):
+            note(
+                f"The key {key} of {', '.join(names)} is not set: models that lead there are listed and answer 503 "
+                f"until `gateway providers set {names[0]} --key-from-env VARIABLE` stores it."
+            )
 
 
 def _count(changes: Sequence[Change]) -> str:

@@ -14,9 +14,9 @@ from infra.admin.catalogue_rows import Rows
 from infra.admin.catalogue_table import open_catalogue
 from infra.admin.failures import NotTried
 from infra.admin.fields import read_fields
+from infra.admin.provider_keys import ProviderKeys, open_provider_keys
 from infra.admin.screen import note, say, show_table
-from infra.admin.secret_values import SecretValues
-from infra.admin.stages import Stage, StageOption, find_stage
+from infra.admin.stages import StageOption, find_stage
 
 _FORGETTING = f"Warm functions use it within {FRESH / 60:g} minutes."
 
@@ -48,7 +48,10 @@ def set_provider(  # noqa: PLR0917  # options, which Typer reads by name
         bool, typer.Option("--key-stdin", help="Store the vendor's key that standard input holds.")
     ] = False,
 ) -> None:
-    """Make or change a provider; what is not mentioned stays as it is. Its key is never an argument."""
+    """Make or change a provider; what is not mentioned stays as it is. Its key is never an argument.
+
+    A key that is stored already goes to no other host than before: with another one, give the key anew.
+    """
     key, place = _read_key(key_from_env, stdin=key_stdin), find_stage(stage)
     given = {"kind": kind, "url": url, "timeout": timeout, "key": key_name}
     fields = {field: value for field, value in given.items() if value is not None}
@@ -58,17 +61,21 @@ def set_provider(  # noqa: PLR0917  # options, which Typer reads by name
         return rows.put(_change_row(rows.providers.get(name), name, fields, settings, has_key=key is not None))
 
     table = open_catalogue(place)
-    changes = table.edit(change)
+    if key is None:
+        changes = table.edit(change)
+    else:
+        # The key first: should the address be another, the old key must not go there.
+        row = table.try_out(change, renews=name).find_provider(name)
+        _store_key(open_provider_keys(place), row, key)
+        changes = table.edit(change, renews=name)
     say(f"The provider {name} is {'set' if changes else 'as it was'}.")
-    if key is not None:
-        _store_key(place, table.read().rows.find_provider(name), key)
 
 
 @app.command("list")
 def list_providers(stage: StageOption) -> None:
     """Show the providers, and whether their keys are there."""
     place = find_stage(stage)
-    rows, secrets = open_catalogue(place).read().rows, SecretValues(place.client("secretsmanager"))
+    rows, keys = open_catalogue(place).read().rows, open_provider_keys(place)
     show_table(
         ("name", "kind", "address", "key", "timeout", "settings"),
         (
@@ -76,7 +83,7 @@ def list_providers(stage: StageOption) -> None:
                 row.name,
                 row.kind,
                 row.url or "",
-                _show_key(row, place, secrets),
+                _show_key(row, keys),
                 f"{row.timeout:g} s",
                 msgspec.json.encode(row.settings).decode() if row.settings else "",
             )
@@ -100,7 +107,7 @@ def remove(
     say(f"The provider {name} is removed.")
     others = table.read().rows.providers.values()
     if row and row.key and row.key not in {other.key for other in others}:
-        _remove_key(place, row.key)
+        _remove_key(open_provider_keys(place), row.key)
 
 
 def note_broken(rows: Rows, kind: str) -> None:
@@ -137,19 +144,18 @@ def _change_row(
     return read_row(entry, ProviderRow, f"provider {name}")
 
 
-def _store_key(stage: Stage, row: ProviderRow, key: str) -> None:
-    secrets = SecretValues(stage.client("secretsmanager"))
-    secret = f"{stage.provider_keys_prefix}{row.key}"
-    secrets.put(secret, key, description=f"The vendor's key of the provider {row.key} (gateway providers)")
-    say(f"Its key is stored as {secret}. {_FORGETTING}")
+def _store_key(keys: ProviderKeys, row: ProviderRow, key: str) -> None:
+    name = row.key or row.name
+    keys.put(name, key)
+    say(f"The key of {row.name} is stored as {keys.secret(name)}. {_FORGETTING}")
 
 
-def _show_key(row: ProviderRow, stage: Stage, secrets: SecretValues) -> str:
+def _show_key(row: ProviderRow, keys: ProviderKeys) -> str:
     if row.key is None:
         return "none"
-    return row.key if secrets.exists(stage.provider_keys_prefix + row.key) else f"{row.key} (not set)"
+    return row.key if keys.exists(row.key) else f"{row.key} (not set)"
 
 
-def _remove_key(stage: Stage, name: str) -> None:
-    if SecretValues(stage.client("secretsmanager")).remove(stage.provider_keys_prefix + name):
-        note(f"Its key is deleted; AWS can restore the secret {stage.provider_keys_prefix + name} for 7 days.")
+def _remove_key(keys: ProviderKeys, name: str) -> None:
+    if keys.remove(name):
+        note(f"Its key is deleted; AWS can restore the secret {keys.secret(name)} for 7 days.")
