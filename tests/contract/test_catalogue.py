@@ -126,9 +126,9 @@ async def test_a_workspace_has_the_settings_that_were_written(place: Place) -> N
     assert workspace == Workspace(name="acme", limits=Limits(requests=1, tokens=2), dialect="ctyun")
 
 
-async def test_a_workspace_without_settings_has_the_defaults(place: Place) -> None:
+async def test_a_workspace_without_settings_has_the_defaults_and_was_never_set(place: Place) -> None:
     place.put([], [], [ACME])
 
     workspace = await place.store.workspace("other")
 
-    assert workspace == Workspace(name="other")
+    assert workspace == Workspace(name="other", is_set=False)

@@ -46,7 +46,7 @@ class MemoryCatalogue:
         return Catalogue(self.models)
 
     async def workspace(self, name: str) -> Workspace:
-        return self.workspaces.get(name, Workspace(name=name))
+        return self.workspaces.get(name, Workspace(name=name, is_set=False))
 
 
 @dataclass

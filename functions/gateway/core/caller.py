@@ -14,11 +14,15 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workspace:
-    """A customer: its limits, and the dialect its keys speak on shared paths (`None`: what the path says)."""
+    """A customer: its limits, and the dialect its keys speak on shared paths (`None`: what the path says).
+
+    `is_set` tells whether the operator ever set it: a name alone makes no customer.
+    """
 
     name: str
     limits: Limits = Limits()
     dialect: str | None = None
+    is_set: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

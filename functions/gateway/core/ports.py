@@ -46,7 +46,7 @@ class CatalogueStore(Protocol):
         """All models; from memory for a stated time."""
 
     async def workspace(self, name: str) -> Workspace:
-        """A workspace's settings; the defaults where none were written."""
+        """A workspace's settings; the defaults, and not `is_set`, where none were written."""
 
 
 class ApiKeys(Protocol):

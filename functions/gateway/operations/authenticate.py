@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from gateway.core import api_key
-from gateway.core.caller import Caller, KeyRecord
+from gateway.core.caller import Caller, KeyRecord, Workspace
 from gateway.core.errors import Unauthenticated
 from gateway.core.ports import ApiKeys, CatalogueStore, IdentityTokens
 from gateway.operations.together import together
@@ -40,7 +40,7 @@ class Authenticate:
 
     async def _by_token(self, identity: IdentityTokens, token: str) -> Caller:
         who = await identity.read(token)
-        workspace = await self.catalogue.workspace(who.workspace)
+        workspace = await self._workspace(who.workspace)
         return Caller(workspace=workspace, key_id=who.subject, dialect=workspace.dialect)
 
     async def _by_key(self, text: str) -> Caller:
@@ -52,10 +52,17 @@ class Authenticate:
             raise Unauthenticated("The API key is unknown: it was never made, or it was revoked.")
         self._check_in_force(record)
         # Only now: whoever makes up names must not fill the memory with settings.
-        workspace = await self.catalogue.workspace(key.workspace)
+        workspace = await self._workspace(key.workspace)
         return Caller(
             workspace=workspace, key_id=key.key_id, models=record.models, dialect=record.dialect or workspace.dialect
         )
+
+    async def _workspace(self, name: str) -> Workspace:
+        """Its settings; raises `Unauthenticated` for one that the operator never set, or removed."""
+        workspace = await self.catalogue.workspace(name)
+        if not workspace.is_set:
+            raise Unauthenticated(f"There is no workspace {name!r} here: it was never set up, or it was removed.")
+        return workspace
 
     def _check_in_force(self, record: KeyRecord) -> None:
         if record.disabled:

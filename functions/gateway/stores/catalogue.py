@@ -175,6 +175,7 @@ class TableCatalogue:
     async def workspace(self, name: str) -> Workspace:
         """A workspace's settings, the defaults where none (or none that can be read) were written.
 
+        Where none were written it is not `is_set`.
         Raises `StoreUnavailable` like `catalogue`.
         """
         try:
@@ -201,7 +202,8 @@ class TableCatalogue:
     async def _load_workspace(self, name: str) -> Workspace:
         key = {"pk": {"S": f"workspace#{name}"}, "sk": {"S": SETTINGS}}
         item = await self._dynamodb.get_item(self._table, key, _Item)
-        return next(_readable([item] if item else [], SETTINGS, _read_workspace), Workspace(name=name))
+        default = Workspace(name=name, is_set=item is not None)
+        return next(_readable([item] if item else [], SETTINGS, _read_workspace), default)
 
 
 class _Item(msgspec.Struct):

@@ -7,7 +7,7 @@ import pytest
 
 from gateway.core import api_key
 from gateway.core.api_key import ApiKey
-from gateway.core.caller import KeyRecord, KeyRecords, Workspace
+from gateway.core.caller import Identity, KeyRecord, KeyRecords, Workspace
 from gateway.core.catalogue import Catalogue
 from gateway.core.errors import StoreUnavailable, Unauthenticated
 from gateway.operations.authenticate import Authenticate
@@ -30,12 +30,15 @@ class Keys:
         return self.kept.get(workspace, {})
 
 
+@dataclass
 class NoModels:
+    is_set: bool = True
+
     async def catalogue(self) -> Catalogue:
         return Catalogue([])
 
     async def workspace(self, name: str) -> Workspace:
-        return Workspace(name=name, dialect="ctyun")
+        return Workspace(name=name, dialect="ctyun", is_set=self.is_set)
 
 
 def authenticate(keys: Keys) -> Authenticate:
@@ -84,6 +87,30 @@ async def test_a_key_in_force_until_later_is_let_in() -> None:
     keys = Keys(kept={"acme": {RECORD.key_id: replace(RECORD, expires=NOW + 1)}})
 
     assert await authenticate(keys)(KEY.text)
+
+
+@dataclass
+class AnyToken:
+    """An identity provider that vouches for everybody, as of one workspace."""
+
+    workspace: str = "acme"
+
+    async def read(self, token: str) -> Identity:
+        return Identity(workspace=self.workspace, subject="someone")
+
+
+@pytest.mark.parametrize("text", [KEY.text, "a.signed.token"], ids=["key", "token"])
+async def test_nobody_is_let_into_a_workspace_that_was_never_set(text: str) -> None:
+    into_nothing = Authenticate(keys=Keys(), catalogue=NoModels(is_set=False), now=lambda: NOW, identity=AnyToken())
+
+    with pytest.raises(Unauthenticated, match="no workspace 'acme'"):
+        await into_nothing(text)
+
+
+async def test_a_token_is_let_into_the_workspace_that_it_is_for() -> None:
+    caller = await Authenticate(keys=Keys(), catalogue=NoModels(), now=lambda: NOW, identity=AnyToken())("a.b.c")
+
+    assert (caller.workspace.name, caller.key_id, caller.dialect) == ("acme", "someone", "ctyun")
 
 
 async def test_nobody_is_let_in_while_keys_cannot_be_checked() -> None:
