@@ -21,13 +21,17 @@ export BUILD_CACHE ?= $(CURDIR)/.local/api
 export EMBEDDED_MODEL_CACHE ?= $(CURDIR)/.local/embedded_model
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check unit contract e2e bench build deploy requirements
+.PHONY: help install vacancy run test check unit contract e2e bench build deploy requirements
 
 help: ## lists what can be made
 	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name does; do printf '  make %-13s %s\n' "$$name" "$$does"; done
 
-run: install ## runs the gateway on this machine; PORT=8080
+run: vacancy install ## runs the gateway on this machine; PORT=8080
 	@exec $(BIN)/python -m infra.local --port $(PORT)
+
+# Before anything is installed, which takes minutes; without a fitting Python, `install` says so.
+vacancy:
+	@! $(or $(PYTHON),false) -c '$(SUPPORTED)' 2>/dev/null || $(PYTHON) -m infra.local.vacancy --port $(PORT)
 
 install: .venv/.installed ## installs what the other commands need into .tools and .venv
 

@@ -4,7 +4,7 @@ import json
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -57,6 +57,8 @@ class Aws:
     """boto3's, which has no types: one for all clients, because reading what AWS is takes it a while."""
     region: str
     endpoint: str | None = None
+    front_door: str | None = None
+    """Where the APIs of an emulator are reached in its place."""
 
     def client(self, service: str) -> Any:
         """A client of boto3, which has no types."""
@@ -75,7 +77,7 @@ def find_stage(name: str) -> Stage:
             name=name,
             region=place["region"],
             serves=outputs["Stage"],
-            api_url=outputs["ApiUrl"],
+            api_url=aws.front_door or outputs["ApiUrl"],
             catalogue_table=outputs["CatalogueTable"],
             api_keys_prefix=outputs["ApiKeysSecretPrefix"],
             provider_keys_prefix=outputs["ProviderKeysSecretPrefix"],
@@ -121,7 +123,7 @@ def _find_aws(name: str, region: str) -> Aws:
             "aws_access_key_id": stack["access_key_id"],
             "aws_secret_access_key": stack["secret_access_key"],
         }
-        return _open_aws(region, stack["endpoint"], **identity)
+        return replace(_open_aws(region, stack["endpoint"], **identity), front_door=stack["base_url"])
     except (OSError, ValueError, KeyError) as error:
         raise NotTried("The local stack is not running: start it with `make run`.") from error
 

@@ -6,7 +6,6 @@ https://github.com/ministackorg/ministack
 import asyncio
 import contextlib
 import os
-import shutil
 import socket
 import sys
 from collections.abc import AsyncIterator
@@ -16,6 +15,7 @@ from aiohttp import ClientError, ClientSession
 from infra.local.failures import NotStarted
 from infra.local.places import LOOPBACK, REGION, Home
 from infra.local.programs import last_words, running
+from infra.local.scratch import scratch_folder
 
 PATIENCE = 60.0
 """Seconds the emulator has to come up."""
@@ -30,20 +30,18 @@ async def running_emulator(home: Home) -> AsyncIterator[str]:
     port = free_port()
     address = f"http://{LOOPBACK}:{port}"
     log = home.log("emulator")
-    shutil.rmtree(home.scratch, ignore_errors=True)  # what a stack that was killed left behind
-    home.scratch.mkdir(parents=True)
-    try:
-        async with running(sys.executable, "-m", "ministack", environment=_environment(home, port), log=log) as process:
-            ready = asyncio.create_task(_become_ready(address))
-            gone = asyncio.create_task(process.wait())
-            await asyncio.wait({ready, gone}, timeout=PATIENCE, return_when=asyncio.FIRST_COMPLETED)
-            gone.cancel()
-            if not ready.done():
-                ready.cancel()
-                raise NotStarted(f"The AWS emulator does not start: {last_words(log)} (all of it: {log})")
-            yield address
-    finally:
-        shutil.rmtree(home.scratch, ignore_errors=True)
+    async with (
+        scratch_folder(home),
+        running(sys.executable, "-m", "ministack", environment=_environment(home, port), log=log) as process,
+    ):
+        ready = asyncio.create_task(_become_ready(address))
+        gone = asyncio.create_task(process.wait())
+        await asyncio.wait({ready, gone}, timeout=PATIENCE, return_when=asyncio.FIRST_COMPLETED)
+        gone.cancel()
+        if not ready.done():
+            ready.cancel()
+            raise NotStarted(f"The AWS emulator does not start: {last_words(log)} (all of it: {log})")
+        yield address
 
 
 def free_port() -> int:

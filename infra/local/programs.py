@@ -1,16 +1,23 @@
-"""The programs that the local stack starts: each in a process group of its own, so that it goes with all it started."""
+"""The programs that the local stack starts: each in a process group of its own, so that it goes with all it started.
+
+It goes as well when the local stack itself is killed and can do nothing any more.
+"""
 
 import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
 
 from infra.local.failures import NotStarted
 
-GRACE = 5.0
+GRACE = 2.0
 """Seconds a program has to end by itself once it is told to."""
+
+# Standard input is a pipe whose other end this process alone has open: it ends with this process, however that ends.
+# (PR_SET_PDEATHSIG would do the same, on Linux, to the program itself but not to what that has started.)
+_GUARD = 'exec 3<&0 </dev/null; (cat <&3 >/dev/null; kill -KILL 0) & exec "$@" 3<&-'
 
 
 @contextlib.asynccontextmanager
@@ -19,19 +26,31 @@ async def running(
 ) -> AsyncIterator[asyncio.subprocess.Process]:
     """A program that runs while the context lasts, and writes to that log."""
     log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("wb") as output:
-        process = await asyncio.create_subprocess_exec(
-            *command,
-            env=environment,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-        )
+    with _sign_of_life() as sign:
+        with log.open("wb") as output:
+            process = await asyncio.create_subprocess_exec(
+                *("/bin/sh", "-c", _GUARD, "sh", *command),
+                env=environment,
+                stdin=sign,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+        try:
+            yield process
+        finally:
+            await asyncio.shield(_stop(process))
+
+
+@contextlib.contextmanager
+def _sign_of_life() -> Iterator[int]:
+    """A descriptor that can be read to its end as soon as this process, or the context, has ended."""
+    theirs, ours = os.pipe()
     try:
-        yield process
+        yield theirs
     finally:
-        await asyncio.shield(_stop(process))
+        os.close(theirs)
+        os.close(ours)
 
 
 async def finish(*command: str, environment: Mapping[str, str], log: Path, trouble: str) -> None:

@@ -6,6 +6,7 @@ from infra.local.places import MODEL, Home
 
 _SUCCESS = """
 The gateway is running on this machine. Ctrl-C stops it.
+The next start begins anew: keys, workspaces and cached vectors are then forgotten.
 
   Base URL   {base_url}     (OpenAI clients: {base_url}/v1)
   Key        {key}

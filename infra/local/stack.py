@@ -2,11 +2,8 @@
 
 import asyncio
 import contextlib
-import errno
-import fcntl
 import json
 import os
-import socket
 from collections.abc import AsyncIterator, Iterator
 
 from aiohttp import ClientSession, ClientTimeout
@@ -18,6 +15,7 @@ from infra.local.places import LOOPBACK, MODEL, REGION, ROOT_IDENTITY, STACK, Ho
 from infra.local.sam import build, built_digest, deploy, is_built, wake
 from infra.local.screen import say, say_success
 from infra.local.seed import seed
+from infra.local.vacancy import alone, check_port
 
 
 async def serve(home: Home, port: int) -> None:
@@ -29,7 +27,7 @@ async def serve(home: Home, port: int) -> None:
 @contextlib.asynccontextmanager
 async def running_stack(home: Home, port: int) -> AsyncIterator[None]:
     """The local stack, for as long as the context lasts."""
-    with _alone(home):
+    with alone(home):
         check_port(port)
         _forget(home)  # what a stack that was killed left behind
         say("Starting the AWS emulator, on loopback only ...")
@@ -52,34 +50,6 @@ async def running_stack(home: Home, port: int) -> AsyncIterator[None]:
                         yield
                     finally:
                         say("Stopping ...")
-
-
-def check_port(port: int) -> None:
-    """Raises `NotStarted` if somebody else has the port of the front door."""
-    with socket.socket() as candidate:
-        candidate.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            candidate.bind((LOOPBACK, port))
-        except OSError as error:
-            why = (
-                "is taken by another program"
-                if error.errno == errno.EADDRINUSE
-                else f"cannot be had ({error.strerror})"
-            )
-            raise NotStarted(f"Port {port} {why}: choose another with `make run PORT={port + 1}`.") from error
-
-
-@contextlib.contextmanager
-def _alone(home: Home) -> Iterator[None]:
-    home.path.mkdir(parents=True, exist_ok=True)
-    with home.lock.open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise NotStarted(
-                f"The local stack of {home.path} is running already: {home.gateway_env} says where."
-            ) from error
-        yield
 
 
 def _port_of(address: str) -> str:
@@ -108,6 +78,7 @@ def _described(home: Home, emulator: str, base_url: str, key: str) -> Iterator[N
     """Tells programs where the stack is while it runs, and not a moment longer."""
     gateway = {"BASE_URL": base_url, "API_KEY": key, "MODEL": MODEL}
     stack = {
+        "base_url": base_url,
         "endpoint": emulator,
         "region": REGION,
         "stack_name": STACK,

@@ -755,11 +755,30 @@ class TestLocalStage:
         return tmp_path
 
     def test_a_running_one_is_found_without_any_credentials(self, checkout: Path, emulator: str) -> None:
-        stack = {"endpoint": emulator, "access_key_id": "test", "secret_access_key": "test"}
-        (checkout / ".local").mkdir()
-        (checkout / ".local" / "stack.json").write_text(json.dumps(stack))
+        self.describe(checkout, emulator)
 
         assert gateway("workspaces", "set", "acme").exit_code == 0
+
+    def test_a_key_is_good_at_the_front_door_rather_than_at_the_emulators_own(
+        self, checkout: Path, emulator: str
+    ) -> None:
+        self.describe(checkout, emulator)
+        gateway("workspaces", "set", "acme")
+
+        created = gateway("keys", "create", "acme")
+
+        assert "It is good at http://127.0.0.1:8081 until" in created.err
+
+    def describe(self, checkout: Path, emulator: str) -> None:
+        """What `make run PORT=8081` writes."""
+        stack = {
+            "base_url": "http://127.0.0.1:8081",
+            "endpoint": emulator,
+            "access_key_id": "test",
+            "secret_access_key": "test",
+        }
+        (checkout / ".local").mkdir()
+        (checkout / ".local" / "stack.json").write_text(json.dumps(stack))
 
     def test_one_that_does_not_run_is_told(self) -> None:
         outcome = gateway("workspaces", "set", "acme")

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -9,12 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from infra.local import scratch
 from infra.local.emulator import free_port
 from infra.local.failures import NotStarted
-from infra.local.places import LOOPBACK, ROOT, aws_environment
+from infra.local.places import LOOPBACK, ROOT, Home, aws_environment
 from infra.local.programs import finish, last_words, read, running
 from infra.local.sam import sources_digest
-from infra.local.stack import check_port
+from infra.local.scratch import scratch_folder
+from infra.local.vacancy import alone, check_port
 
 
 def test_a_free_port_is_free() -> None:
@@ -42,6 +45,67 @@ def test_the_command_ends_with_that_sentence_and_nothing_else(tmp_path: Path) ->
 
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
     assert "is taken by another program" in done.stderr
+
+
+def test_a_taken_port_is_noticed_before_anything_is_installed(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "infra" / "local", tmp_path / "infra" / "local")
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    with socket.create_server((LOOPBACK, 0)) as other:
+        port = other.getsockname()[1]
+
+        done = subprocess.run(
+            ["make", "run", f"PORT={port}", f"PYTHON={sys.executable}"],
+            cwd=tmp_path, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"Port {port} is taken by another program: choose another with")
+    assert names_in(tmp_path) == [".local", "Makefile", "infra"]
+    assert names_in(tmp_path / ".local") == ["lock"]
+
+
+def test_a_second_stack_is_told_where_the_first_one_is(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+
+    with alone(home):
+        home.gateway_env.touch()
+        with pytest.raises(NotStarted, match=f"is running already: {home.gateway_env} says where"), alone(home):
+            pass
+
+
+def test_a_second_stack_is_told_to_wait_while_the_first_one_starts_or_stops(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+
+    with alone(home), pytest.raises(NotStarted, match="just starting or stopping in"), alone(home):
+        pass
+
+
+async def test_scratch_is_empty_at_first_and_gone_at_last(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    (home.scratch / "of a stack that was killed").mkdir(parents=True)
+    (tmp_path / "scratch-1.rubbish" / "of one before").mkdir(parents=True)
+
+    async with scratch_folder(home):
+        before = names_in(home.scratch)
+        (home.scratch / "function").mkdir()
+        (home.scratch / "function" / "code.zip").write_bytes(b"PK")
+
+    assert before == []
+    assert names_in(tmp_path) == []
+
+
+async def test_a_slow_disk_keeps_nobody_from_starting_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = Home(tmp_path / "home")
+    (tmp_path / "rm").write_text("#!/bin/sh\nexec sleep 1\n")
+    (tmp_path / "rm").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setattr(scratch, "PATIENCE", 0.1)
+
+    async with scratch_folder(home):
+        (home.scratch / "function").mkdir()
+
+    async with scratch_folder(home):
+        assert names_in(home.scratch) == []
 
 
 def test_no_program_of_the_stack_can_reach_a_real_account(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,6 +139,19 @@ async def test_a_program_goes_with_all_that_it_started(tmp_path: Path) -> None:
     assert await is_soon_refused(int(port))
 
 
+async def test_a_program_goes_with_all_that_it_started_even_if_the_stack_is_killed(tmp_path: Path) -> None:
+    log = tmp_path / "child.log"
+    stack = await asyncio.create_subprocess_exec(sys.executable, "-c", _STACK, _STUBBORN, str(log), cwd=ROOT)
+    while not log.exists() or not (port := log.read_text().strip()):
+        assert stack.returncode is None
+        await asyncio.sleep(0.01)
+
+    stack.kill()
+    await stack.wait()
+
+    assert await is_soon_refused(int(port))
+
+
 async def test_a_program_that_fails_is_told_with_its_last_words(tmp_path: Path) -> None:
     command = sys.executable, "-c", "import sys; print('This went wrong.'); sys.exit(3)"
 
@@ -101,12 +178,28 @@ def test_the_same_sources_have_the_same_digest() -> None:
     assert sources_digest() == sources_digest()
 
 
+def names_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
 _STUBBORN = """
 import signal, socket, time
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
 server = socket.create_server(("127.0.0.1", 0))
 print(server.getsockname()[1], flush=True)
 time.sleep(60)
+"""
+
+_STACK = """
+import asyncio, os, pathlib, sys
+from infra.local.programs import running
+
+async def main(child, log):
+    parent = f"import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', {child!r}]); time.sleep(60)"
+    async with running(sys.executable, "-c", parent, environment=dict(os.environ), log=pathlib.Path(log)):
+        await asyncio.sleep(60)
+
+asyncio.run(main(*sys.argv[1:]))
 """
 
 
