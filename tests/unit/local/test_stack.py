@@ -49,6 +49,7 @@ def test_the_command_ends_with_that_sentence_and_nothing_else(tmp_path: Path) ->
 
 def test_a_taken_port_is_noticed_before_anything_is_installed(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "infra" / "local", tmp_path / "infra" / "local")
+    shutil.copy(ROOT / "infra" / "__init__.py", tmp_path / "infra")
     shutil.copy(ROOT / "Makefile", tmp_path)
     with socket.create_server((LOOPBACK, 0)) as other:
         port = other.getsockname()[1]
