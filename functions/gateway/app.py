@@ -94,7 +94,8 @@ def _cause(request: Request, exception: Exception, dialect: Dialect) -> GatewayE
     is_verb = request.method == "POST" and ":" in request.url.path.rpartition("/")[2]
     if isinstance(exception, HTTPException) and exception.status_code == METHOD_NOT_ALLOWED and not is_verb:
         allowed = (exception.headers or {}).get("Allow", "").split(", ")
-        return MethodNotAllowed(f"{request.method} is not allowed here; {' and '.join(allowed)} is.", allowed=allowed)
+        usual = sorted(set(allowed) - {"HEAD"})
+        return MethodNotAllowed(f"{request.method} is not allowed here; use {' or '.join(usual)}.", allowed=allowed)
     return ResourceNotFound(
         f"There is nothing at {request.method} {request.url.path}. There is: {', '.join(dialect.paths)}."
     )

@@ -36,7 +36,7 @@ def read_inputs(value: Any) -> tuple[Input, ...]:  # JSON as it came
         return tuple(_text(item, f"input[{index}]") for index, item in enumerate(value))
     if isinstance(first, list):
         return tuple(_tokens(item, f"input[{index}]") for index, item in enumerate(value))
-    if _is_token(first):
+    if type(first) in {int, float}:
         return (_tokens(value, "input"),)
     raise InvalidRequest(f"Invalid 'input[0]': it must be {_FORMS}.", param="input[0]")
 
