@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from gateway.core.caller import KeyRecords
 from gateway.stores.api_keys import MalformedKeys, decode_records, encode_records
 from infra.admin.failures import Failure
+from infra.admin.key_records import revoke_all
 from infra.admin.secret_values import SecretValues
 from infra.admin.stages import Stage
 
@@ -35,6 +36,16 @@ class ApiKeys:
             edit_text,
             description=f"Hashes of the API keys of the workspace {workspace} (gateway keys)",
         )
+
+    def remove(self, workspace: str) -> bool:
+        """Revoke a workspace's keys and delete their secret; whether there was one.
+
+        AWS keeps a deleted secret for 7 days, and a key made meanwhile brings it back: with no key that is of use.
+        """
+        if self.secrets.read(self.prefix + workspace) is None:
+            return False
+        self.edit(workspace, revoke_all)
+        return self.secrets.remove(self.prefix + workspace)
 
 
 def open_api_keys(stage: Stage) -> ApiKeys:

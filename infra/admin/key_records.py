@@ -6,7 +6,10 @@ from dataclasses import dataclass, replace
 
 from gateway.core.api_key import ALPHABET, KEY_ID_LENGTH, SECRET_LENGTH, ApiKey, digest
 from gateway.core.caller import KeyRecord, KeyRecords
-from infra.admin.failures import Failure
+from infra.admin.failures import Failure, NotTried
+
+LONGEST_LABEL = 64
+"""Characters. All keys of a workspace share one secret of 64 KB."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +41,14 @@ def make_key(
         dialect=dialect,
     )
     return NewKey(text=key.text, record=record)
+
+
+def check_label(label: str) -> None:
+    """Raises `NotTried` for a label that is too long, or that a terminal would not show as it is."""
+    if len(label) > LONGEST_LABEL:
+        raise NotTried(f"The label has {len(label)} characters; at most {LONGEST_LABEL} are kept with a key.")
+    if not label.isprintable():
+        raise NotTried("The label holds a line break or another character that cannot be printed.")
 
 
 def add_key(records: KeyRecords, record: KeyRecord) -> KeyRecords:
@@ -74,6 +85,11 @@ def replace_key(records: KeyRecords, old_id: str, successor: KeyRecord, *, now: 
 def revoke_key(records: KeyRecords, key_id: str) -> KeyRecords:
     """The keys with that one disabled; raises `Failure` for a key that is not there."""
     return {**records, key_id: replace(find_key(records, key_id), disabled=True)}
+
+
+def revoke_all(records: KeyRecords) -> KeyRecords:
+    """The keys, every one of them disabled."""
+    return {key_id: replace(record, disabled=True) for key_id, record in records.items()}
 
 
 def forget_useless(records: KeyRecords, *, now: int) -> KeyRecords:

@@ -35,6 +35,10 @@ class Workspaces:
         document = self._document(name)
         return None if document is None else _decode(name, document)
 
+    def has(self, name: str) -> bool:
+        """Whether a workspace was written, be it so that it can be read or not."""
+        return self._document(name) is not None
+
     def names(self) -> list[str]:
         """Every workspace that was written."""
         pages = self.client.get_paginator("scan").paginate(
@@ -53,6 +57,10 @@ class Workspaces:
             if self._replace(name, document, msgspec.json.encode(row).decode()):
                 return row
         raise Failure(f"Others are changing the workspace {name} without pause: try again in a minute.")
+
+    def remove(self, name: str) -> None:
+        """Delete a workspace's row, if there is one."""
+        self.client.delete_item(TableName=self.table, Key=_key(name))
 
     def _document(self, name: str) -> str | None:
         answer = self.client.get_item(TableName=self.table, Key=_key(name), ConsistentRead=True)
@@ -77,6 +85,16 @@ class Workspaces:
 def open_workspaces(stage: Stage) -> Workspaces:
     """The workspaces of that stage."""
     return Workspaces(client=stage.client("dynamodb"), table=stage.catalogue_table)
+
+
+def require_workspace(stage: Stage, name: str) -> None:
+    """Raises `Failure` if the stage has no such workspace, `NotTried` for what cannot name one."""
+    check_name(name)
+    if not open_workspaces(stage).has(name):
+        raise Failure(
+            f"There is no workspace {name!r} in {stage.name}: make it first with "
+            f"`gateway workspaces set {name} --stage {stage.name}`."
+        )
 
 
 def check_name(name: str) -> None:

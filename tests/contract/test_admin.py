@@ -9,7 +9,7 @@ import sys
 import uuid
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from typer.testing import CliRunner
 import infra.admin.stages
 from gateway.core.api_key import matches, parse
 from gateway.core.caller import KeyRecords
-from gateway.stores.api_keys import decode_records
+from gateway.stores.api_keys import decode_records, encode_records
 from gateway.stores.catalogue import ModelRow, ProviderRow, RouteRow
 from infra.admin.api_keys import ApiKeys, open_api_keys
 from infra.admin.app import app
@@ -32,7 +32,9 @@ from infra.admin.catalogue_rows import Rows
 from infra.admin.catalogue_table import CatalogueTable, open_catalogue
 from infra.admin.failures import Failure
 from infra.admin.key_records import add_key, make_key
+from infra.admin.secret_values import SecretValues
 from infra.admin.stages import find_stage
+from infra.admin.workspaces import open_workspaces
 from infra.local.emulator import free_port
 from tests.contract.test_template import read_template
 
@@ -258,6 +260,41 @@ class TestKeys:
         assert kept_keys(acme).keys() == {useful}
         assert outcome.out == "1 keys of acme are forgotten, 1 remain.\n"
 
+    @pytest.mark.parametrize("command", ["create", "list", "prune"])
+    def test_a_workspace_that_does_not_exist_is_told_and_nothing_made(self, command: str) -> None:
+        outcome = gateway("keys", command, "nosuch")
+
+        assert outcome == Outcome(
+            1,
+            "",
+            "Error: There is no workspace 'nosuch' in local: make it first with "
+            "`gateway workspaces set nosuch --stage local`.\n",
+        )
+        place = find_stage("local")
+        assert not SecretValues(place.client("secretsmanager")).exists(place.api_keys_prefix + "nosuch")
+
+    @pytest.mark.parametrize("label", ["x" * 65, "two\nlines", "\x1b[31mred", "\u202eright to left"])
+    def test_a_label_that_does_not_fit_on_a_line_is_refused(self, acme: str, label: str) -> None:
+        outcome = gateway("keys", "create", acme, "--label", label)
+
+        assert (outcome.exit_code, outcome.out) == (2, "")
+        assert outcome.err.startswith("Error: The label ")
+        assert label not in outcome.err
+
+    def test_a_label_may_be_of_any_script(self, acme: str) -> None:
+        label = "é" * 32 + "検索" * 16
+
+        key = parse(new_key(acme, "--label", label))
+
+        assert kept_keys(acme)[key.key_id].label == label
+
+    def test_a_key_cannot_outlast_what_can_be_written_as_a_date(self, acme: str) -> None:
+        outcome = gateway("keys", "create", acme, "--expires", "9999999d")
+
+        assert outcome == Outcome(
+            2, "", "Error: '9999999d' is longer than 100 years, and nothing here lasts longer than that.\n"
+        )
+
     @pytest.mark.parametrize("command", ["revoke", "rotate"])
     def test_an_unknown_key_id_is_told_in_one_sentence(self, acme: str, command: str) -> None:
         outcome = gateway("keys", command, acme, "AAAAAAAA")
@@ -328,15 +365,20 @@ class TestKeys:
         assert kept_keys(acme).keys() == {first, second}
 
     def test_a_full_workspace_says_what_makes_room(self, acme: str) -> None:
-        records = [make_key(acme, now=1, label="x" * 200).record for _ in range(250)]
+        records = [make_key(acme, now=1, label="x" * 64).record for _ in range(250)]
         keys = open_api_keys(find_stage("local"))
-        keys.edit(acme, lambda _: {record.key_id: record for record in records[:150]})
+        keys.edit(acme, lambda _: {record.key_id: record for record in records})
+        # One more than any number of keys that fit.
+        large = replace(
+            records[0], key_id="LARGEKEY", label="x" * (65_536 - len(encode_records(kept_keys(acme))) - 250)
+        )
+        keys.edit(acme, lambda found: add_key(found, large))
 
-        outcome = gateway("keys", "create", acme, "--label", "x" * 30_000)
+        outcome = gateway("keys", "create", acme, "--label", "x" * 64)
 
         assert outcome.exit_code == 1
         assert "keys prune acme" in outcome.err
-        assert len(kept_keys(acme)) == 150
+        assert len(kept_keys(acme)) == 251
 
 
 def make_and_keep(keys: ApiKeys, workspace: str) -> str:
@@ -362,13 +404,73 @@ class TestWorkspaces:
         out = gateway("workspaces", "show", "acme").out
         assert out.splitlines()[-2].split() == ["acme", "7", "70", "ctyun", "0"]
 
-    def test_all_are_shown_with_the_number_of_their_keys(self, acme: str) -> None:
+    @pytest.mark.parametrize("command", ["list", "show"])
+    def test_all_are_shown_with_the_number_of_their_keys(self, acme: str, command: str) -> None:
         gateway("workspaces", "set", "beta")
         new_key(acme)
 
-        lines = gateway("workspaces", "show").out.splitlines()
+        lines = gateway("workspaces", command).out.splitlines()
 
         assert [(line.split()[0], line.split()[-1]) for line in lines[-3:-1]] == [("acme", "1"), ("beta", "0")]
+
+    def test_a_stage_without_any_is_told(self) -> None:
+        assert gateway("workspaces", "list") == Outcome(0, "", "The stage local has no workspaces.\n")
+
+    @pytest.mark.parametrize(
+        ("option", "most"), [("--requests-per-minute", 1_000_000), ("--tokens-per-minute", 1_000_000_000)]
+    )
+    def test_limits_are_bounded_and_a_limit_of_nothing_is_no_limit(self, option: str, most: int) -> None:
+        least, largest = (gateway("workspaces", "set", "acme", option, str(limit)) for limit in (1, most))
+        nothing, less, more = (gateway("workspaces", "set", "beta", option, str(limit)) for limit in (0, -1, most + 1))
+
+        assert [outcome.exit_code for outcome in (least, largest)] == [0, 0]
+        assert [outcome.exit_code for outcome in (nothing, less, more)] == [2, 2, 2]
+        assert "revoke its keys" in nothing.err
+        assert f"1 to {most}" in more.err
+        assert gateway("workspaces", "show", "beta").exit_code == 1
+
+    def test_a_removed_workspace_is_gone_with_its_keys(self, acme: str) -> None:
+        gateway("workspaces", "set", "beta")
+        new_key(acme)
+        new_key(acme)
+
+        outcome = gateway("workspaces", "remove", acme, "--yes")
+
+        assert outcome.out == (
+            "The workspace acme is removed: its settings are deleted, 2 keys revoked and their secret deleted. "
+            "Warm functions forget it within 1 minute.\n"
+        )
+        place = find_stage("local")
+        assert open_workspaces(place).names() == ["beta"]
+        assert not SecretValues(place.client("secretsmanager")).exists(place.api_keys_prefix + acme)
+
+    def test_a_removed_workspace_made_again_lets_no_old_key_in(self, acme: str) -> None:
+        old = parse(new_key(acme)).key_id
+        gateway("workspaces", "remove", acme, "--yes")
+
+        gateway("workspaces", "set", acme)
+        new = parse(new_key(acme)).key_id
+
+        assert {key_id: record.disabled for key_id, record in kept_keys(acme).items()} == {old: True, new: False}
+
+    def test_a_workspace_without_keys_can_be_removed(self, acme: str) -> None:
+        assert "it had no keys" in gateway("workspaces", "remove", acme, "--yes").out
+
+    def test_removing_asks_first_and_says_what_it_costs(self, acme: str) -> None:
+        key = parse(new_key(acme))
+
+        outcome = gateway("workspaces", "remove", acme, stdin="n\n")
+
+        assert outcome.exit_code == 1
+        assert "revoke its 1 key for good?" in outcome.out
+        assert gateway("workspaces", "show", acme).exit_code == 0
+        assert not kept_keys(acme)[key.key_id].disabled
+
+    def test_what_does_not_exist_cannot_be_removed(self) -> None:
+        outcome = gateway("workspaces", "remove", "nosuch", "--yes")
+
+        assert outcome.exit_code == 1
+        assert "There is no workspace 'nosuch'" in outcome.err
 
     def test_a_stage_knows_nothing_of_another_stages_workspaces(self, acme: str) -> None:
         assert gateway("workspaces", "show", acme, stage="us").exit_code == 1
@@ -862,6 +964,24 @@ class TestGuide:
         assert len(outcomes) > 20
         # One difference is meant: the guide changes a model before it compares it with its file.
         assert [words for words, outcome in outcomes.items() if outcome.exit_code] == ["catalogue diff infra/catalogue"]
+
+    def test_an_operator_with_its_rights_can_remove_a_workspace_and_make_it_again(
+        self, acme: str, emulator: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        new_key(acme)
+        for name, value in make_operator(emulator, json.loads(blocks("json")[0])).items():
+            monkeypatch.setenv(name, value)
+
+        removed = gateway("workspaces", "remove", acme, "--yes")
+        made = gateway("workspaces", "set", acme)
+        created = gateway("keys", "create", acme)
+
+        assert [outcome.exit_code for outcome in (removed, made, created)] == [0, 0, 0]
+
+    def test_it_names_every_parameter_of_an_identity_provider(self) -> None:
+        named = set(re.findall(r"\bOidc\w+", GUIDE))
+
+        assert named == {name for name in read_template()["Parameters"] if name.startswith("Oidc")}
 
     def test_an_operator_with_its_rights_cannot_read_a_vendors_key(
         self, emulator: str, monkeypatch: pytest.MonkeyPatch

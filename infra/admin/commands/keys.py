@@ -9,10 +9,10 @@ from gateway.stores.api_keys import FRESH, UNKNOWN
 from gateway.stores.remembered import LOOK_AGAIN
 from infra.admin.api_keys import open_api_keys
 from infra.admin.catalogue_table import open_catalogue
-from infra.admin.failures import Failure
 from infra.admin.key_records import (
     NewKey,
     add_key,
+    check_label,
     find_key,
     forget_useless,
     make_key,
@@ -24,7 +24,7 @@ from infra.admin.key_records import (
 from infra.admin.screen import note, say, show_table
 from infra.admin.stages import Stage, StageOption, find_stage
 from infra.admin.times import read_duration, read_expiry, show_moment
-from infra.admin.workspaces import SharedPathDialect, check_name, open_workspaces
+from infra.admin.workspaces import SharedPathDialect, require_workspace
 
 _FORGETTING = f"Warm functions forget it within {FRESH / 60:g} minutes."
 
@@ -44,7 +44,7 @@ ExpiresOption = Annotated[
 def create(  # noqa: PLR0917  # options, which Typer reads by name
     workspace: WorkspaceArgument,
     stage: StageOption,
-    label: Annotated[str, typer.Option(help="What it is for, to recognise it later.")] = "",
+    label: Annotated[str, typer.Option(help="What it is for, to recognise it later: 64 characters.")] = "",
     expires: ExpiresOption = None,
     model: Annotated[
         list[str] | None, typer.Option(help="A model that it may use; repeat for more. Default: all.")
@@ -56,8 +56,9 @@ def create(  # noqa: PLR0917  # options, which Typer reads by name
     plain: PlainOption = False,
 ) -> None:
     """Make a key. It is shown once and kept nowhere."""
+    check_label(label)
     place, now = find_stage(stage), int(time.time())
-    _check_workspace(place, workspace)
+    require_workspace(place, workspace)
     key = make_key(
         workspace,
         now=now,
@@ -73,8 +74,9 @@ def create(  # noqa: PLR0917  # options, which Typer reads by name
 @app.command("list")
 def list_keys(workspace: WorkspaceArgument, stage: StageOption) -> None:
     """Show a workspace's keys: never the keys themselves, which nobody has but their owners."""
-    now = int(time.time())
-    records = open_api_keys(find_stage(stage)).read(workspace)
+    place, now = find_stage(stage), int(time.time())
+    require_workspace(place, workspace)
+    records = open_api_keys(place).read(workspace)
     if not records:
         note(f"The workspace {workspace} has no keys.")
         return
@@ -126,20 +128,13 @@ def rotate(
 @app.command("prune")
 def prune(workspace: WorkspaceArgument, stage: StageOption) -> None:
     """Forget a workspace's revoked and expired keys, to make room."""
-    keys, now = open_api_keys(find_stage(stage)), int(time.time())
+    place, now = find_stage(stage), int(time.time())
+    require_workspace(place, workspace)
+    keys = open_api_keys(place)
     before = len(keys.read(workspace))
     keys.edit(workspace, lambda records: forget_useless(records, now=now))
     after = len(keys.read(workspace))
     say(f"{before - after} keys of {workspace} are forgotten, {after} remain.")
-
-
-def _check_workspace(stage: Stage, name: str) -> None:
-    check_name(name)
-    if open_workspaces(stage).read(name) is None:
-        raise Failure(
-            f"There is no workspace {name!r} in {stage.name}: make it first with "
-            f"`gateway workspaces set {name} --stage {stage.name}`."
-        )
 
 
 def _find_models(stage: Stage, names: list[str]) -> frozenset[str]:

@@ -7,24 +7,28 @@ import typer
 
 from gateway.stores.catalogue import FRESH, WorkspaceRow
 from infra.admin.api_keys import open_api_keys
-from infra.admin.failures import Failure
+from infra.admin.failures import Failure, NotTried
 from infra.admin.screen import note, say, show_table
-from infra.admin.stages import StageOption, find_stage
-from infra.admin.workspaces import SharedPathDialect, Workspaces, check_name, open_workspaces
+from infra.admin.stages import Stage, StageOption, find_stage
+from infra.admin.workspaces import SharedPathDialect, Workspaces, check_name, open_workspaces, require_workspace
 
-app = typer.Typer(no_args_is_help=True, help="Who calls, and how much they may: set, show.")
+app = typer.Typer(no_args_is_help=True, help="Who calls, and how much they may: set, list, show, remove.")
+
+_MOST_REQUESTS, _MOST_TOKENS = 1_000_000, 1_000_000_000
 
 
 @app.command("set")
 def set_workspace(
     name: Annotated[str, typer.Argument(help="The workspace: 1 to 32 of a-z, 0-9 and hyphens.", metavar="NAME")],
     stage: StageOption,
-    requests_per_minute: Annotated[int | None, typer.Option(min=0, help="0 admits nothing. First: 500.")] = None,
-    tokens_per_minute: Annotated[int | None, typer.Option(min=0, help="0 admits nothing. First: 60000.")] = None,
+    requests_per_minute: Annotated[int | None, typer.Option(help=f"1 to {_MOST_REQUESTS}. First: 500.")] = None,
+    tokens_per_minute: Annotated[int | None, typer.Option(help=f"1 to {_MOST_TOKENS}. First: 60000.")] = None,
     dialect: Annotated[SharedPathDialect | None, typer.Option(help="What its keys speak at /v1/embeddings.")] = None,
 ) -> None:
     """Make or change a workspace; what is not mentioned stays as it is."""
     check_name(name)
+    _check_limit("requests", requests_per_minute, _MOST_REQUESTS)
+    _check_limit("tokens", tokens_per_minute, _MOST_TOKENS)
     limits = {"requests": requests_per_minute, "tokens": tokens_per_minute}
     row = open_workspaces(find_stage(stage)).edit(name, lambda old: _change(old, name, limits, dialect))
     say(
@@ -33,21 +37,69 @@ def set_workspace(
     )
 
 
+@app.command("list")
+def list_workspaces(stage: StageOption) -> None:
+    """Show all workspaces, their limits, and how many keys they have."""
+    place = find_stage(stage)
+    names = open_workspaces(place).names()
+    if names:
+        _show(place, names)
+    else:
+        note(f"The stage {stage} has no workspaces.")
+
+
 @app.command("show")
 def show(
     stage: StageOption,
     name: Annotated[str | None, typer.Argument(help="One workspace. Default: all.", metavar="NAME")] = None,
 ) -> None:
     """Show a workspace, or all of them."""
+    if name is None:
+        list_workspaces(stage)
+    else:
+        _show(find_stage(stage), [name])
+
+
+@app.command("remove")
+def remove(
+    name: Annotated[str, typer.Argument(help="The workspace.", metavar="NAME")],
+    stage: StageOption,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Remove a workspace: its keys for good, then its settings."""
     place = find_stage(stage)
-    workspaces, keys = open_workspaces(place), open_api_keys(place)
-    names = [name] if name else workspaces.names()
-    if not names:
-        note(f"The stage {stage} has no workspaces.")
+    require_workspace(place, name)
+    keys = open_api_keys(place)
+    count = len(keys.read(name))
+    if not yes:
+        typer.confirm(f"Remove the workspace {name} from {stage}, and revoke its {_keys(count)} for good?", abort=True)
+    # Keys first: what was done by halves can be done again only while the workspace is there.
+    had_keys = keys.remove(name)
+    open_workspaces(place).remove(name)
+    gone = f"{_keys(count)} revoked and their secret deleted" if had_keys else "it had no keys"
+    say(
+        f"The workspace {name} is removed: its settings are deleted, {gone}. "
+        f"Warm functions forget it within {FRESH / 60:g} minute."
+    )
+
+
+def _keys(count: int) -> str:
+    return f"{count} key" if count == 1 else f"{count} keys"
+
+
+def _check_limit(unit: str, limit: int | None, most: int) -> None:
+    if limit is None or 1 <= limit <= most:
         return
+    remedy = "; to let nobody in, revoke its keys or remove the workspace" if limit < 1 else ""
+    raise NotTried(f"A workspace may use 1 to {most} {unit} a minute, not {limit}{remedy}.")
+
+
+def _show(stage: Stage, names: list[str]) -> None:
+    workspaces, keys = open_workspaces(stage), open_api_keys(stage)
     show_table(
         ("workspace", "requests a minute", "tokens a minute", "dialect", "keys"),
-        [_describe(_find(workspaces, each, stage), len(keys.read(each))) for each in names],
+        [_describe(_find(workspaces, name, stage.name), len(keys.read(name))) for name in names],
     )
 
 

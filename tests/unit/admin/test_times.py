@@ -39,6 +39,23 @@ def test_an_expiry_that_has_passed_is_refused(text: str) -> None:
         read_expiry(text, now=NOON)
 
 
+@pytest.mark.parametrize("text", ["36501d", "999999w", "9999999d", "9" * 5000 + "s"])
+def test_a_duration_of_more_than_a_century_is_refused_as_such(text: str) -> None:
+    with pytest.raises(NotTried, match="longer than 100 years") as refusal:
+        read_duration(text)
+
+    assert len(refusal.value.sentence) < 120
+
+
+def test_a_date_in_more_than_a_century_is_refused_as_such() -> None:
+    with pytest.raises(NotTried, match="in more than 100 years"):
+        read_expiry("2200-01-01", now=NOON)
+
+
+def test_a_century_is_not_too_long() -> None:
+    assert show_moment(read_expiry("36500d", now=NOON)) == "2126-12-08 12:00 UTC"
+
+
 def test_what_is_no_expiry_is_refused() -> None:
     with pytest.raises(NotTried, match="90d"):
         read_expiry("tomorrow", now=NOON)
