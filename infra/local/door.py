@@ -4,46 +4,74 @@ The emulator runs API Gateway and Lambda, but with no limits of size and time, a
 """
 
 import asyncio
+import base64
 import contextlib
 import io
 import json
-import secrets
-import time
-from collections.abc import AsyncIterator, Mapping
+import os
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import Any, Self
 
 from aiohttp import ClientError, ClientSession, ClientTimeout, DummyCookieJar, TCPConnector, web
 from multidict import CIMultiDict
 from yarl import URL
 
-from infra.local.limits import ANSWER_LIMIT, BODY_LIMIT, EVENT_LIMIT, PATIENCE, answer_size, event_size
+from infra.local.incoming import OF_ONE_CONNECTION, Refused, Request, read_request
+from infra.local.limits import ANSWER_LIMIT, HEAD_LIMIT, PATIENCE, answer_size
 from infra.local.places import LOOPBACK
+from infra.local.sam import invoke
 
-_OF_ONE_CONNECTION = {
-    "connection", "expect", "host", "keep-alive", "proxy-authenticate", "proxy-authorization",
-    "te", "trailer", "transfer-encoding", "upgrade", "content-length",
-}  # fmt: skip
+TURN_PATIENCE = 20.0
+"""Seconds a request waits for its turn; then it is told to come later, as by a stage that is asked too often."""
+
 _CLIENT_ADDS = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
 _CRASH = {"errorMessage", "errorType"}
+# In AWS' words rather than in those of one Python or another.
+_AWS_SAYS = {HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "Request Entity Too Large"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Api:
+    """The deployed API, as the emulator knows it."""
+
+    emulator: str
+    """The emulator's address."""
+    id: str
+    function: str
+    """The name of the function behind `$default`."""
+
+    @property
+    def address(self) -> str:
+        """Where the API begins; no path below it is one of the emulator's own services."""
+        return f"{self.emulator}/_aws/execute-api/{self.id}/$default"
 
 
 @contextlib.asynccontextmanager
-async def open_door(port: int, emulator: str, api_host: str) -> AsyncIterator[None]:
+async def open_door(port: int, api: Api, turns: int | None = None) -> AsyncIterator[None]:
     """Lets requests in at a loopback port while the context lasts.
 
-    emulator: its address; api_host: the host name by which it knows the API.
+    turns: how many are answered at the same time while others wait; if not given, what suits this machine.
     """
     async with _client() as client:
-        application = web.Application()
-        application.router.add_route("*", "/{path:.*}", Door(client, emulator, api_host).answer)
-        runner = web.AppRunner(application, access_log=None, shutdown_timeout=1)
+        door = Door(client, api, port, asyncio.Semaphore(turns or fitting_turns()))
+        # A compressed body stays so: it is the function's business.
+        server = _Server(
+            door.answer, access_log=None, auto_decompress=False, max_line_size=HEAD_LIMIT, max_field_size=HEAD_LIMIT
+        )
+        runner = web.ServerRunner(server, shutdown_timeout=1)
         await runner.setup()
         try:
             await web.TCPSite(runner, LOOPBACK, port).start()
             yield
         finally:
             await runner.cleanup()
+
+
+def fitting_turns() -> int:
+    """The emulator starts a process and copies the function for each request in flight: more turns make none faster."""
+    return min(16, 2 * max(2, os.cpu_count() or 1))
 
 
 def _client() -> ClientSession:
@@ -56,6 +84,27 @@ def _client() -> ClientSession:
     )
 
 
+class _Connection(web.RequestHandler):
+    def handle_error(
+        self,
+        request: web.BaseRequest,  # noqa: ARG002  # aiohttp gives it
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,  # noqa: ARG002  # likewise
+    ) -> web.StreamResponse:
+        """Refuses what is no HTTP without a word in the terminal, which only faults of the door itself are worth."""
+        if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            self.log_exception("The front door failed", exc_info=exc)
+        refusal = _refuse(HTTPStatus(status))
+        refusal.force_close()
+        return refusal
+
+
+class _Server(web.Server):
+    def __call__(self) -> _Connection:
+        return _Connection(self, loop=self._loop, **self._kwargs)
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What the function answered, or the emulator in its place."""
@@ -63,6 +112,18 @@ class Answer:
     status: int
     headers: CIMultiDict[str]
     body: bytes
+
+    @classmethod
+    def returned(cls, document: Any) -> Self:  # JSON
+        """The answer that API Gateway makes of the document that a function returned."""
+        if set(document) >= _CRASH:
+            raise Refused(HTTPStatus.INTERNAL_SERVER_ERROR)
+        body = document["body"]
+        return cls(
+            document["statusCode"],
+            CIMultiDict(document["headers"]),
+            base64.b64decode(body) if document["isBase64Encoded"] else body.encode(),
+        )
 
     @property
     def is_crash(self) -> bool:
@@ -86,76 +147,61 @@ class Door:
     """Answers one request as API Gateway would."""
 
     client: ClientSession
-    emulator: str
-    api_host: str
+    api: Api
+    port: int
+    turns: asyncio.Semaphore
 
-    async def answer(self, request: web.Request) -> web.Response:
+    async def answer(self, request: web.BaseRequest) -> web.Response:
         """Hands the request on, unless AWS would not."""
-        body = await _read_body(request)
-        headers = _forwarded_headers(request)
-        if body is None or _makes_too_large_an_event(request, headers, body):
-            return _refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "Request Entity Too Large")
         try:
-            async with asyncio.timeout(PATIENCE):
-                answer = await self._ask(request, headers, body)
-        except TimeoutError:
-            return _refuse(HTTPStatus.SERVICE_UNAVAILABLE)
+            answer = await self._hand_on(await read_request(request, self.port))
+        except Refused as refused:
+            return _refuse(refused.status)
         except ClientError:
             return _refuse(HTTPStatus.INTERNAL_SERVER_ERROR)
         if answer.is_crash or answer.is_too_large:
             return _refuse(HTTPStatus.INTERNAL_SERVER_ERROR)
         return web.Response(status=answer.status, headers=_own_headers(answer.headers), body=answer.body)
 
-    async def _ask(self, request: web.Request, headers: Mapping[str, str], body: bytes) -> Answer:
-        # raw_path and encoded=True: percent-encoding is the client's own, and stays so.
-        address = URL(f"{self.emulator}{request.raw_path}", encoded=True)
-        sent = {**headers, "host": self.api_host}
+    async def _hand_on(self, request: Request) -> Answer:
+        # The emulator takes every OPTIONS for a question about CORS, which our API leaves to the function.
+        ask = self._ask_function if request.method == "OPTIONS" else self._ask_api
+        try:
+            async with asyncio.timeout(PATIENCE), self._turn():
+                return await ask(request)
+        except TimeoutError as error:
+            raise Refused(HTTPStatus.SERVICE_UNAVAILABLE) from error
+
+    @contextlib.asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        try:
+            async with asyncio.timeout(TURN_PATIENCE):
+                await self.turns.acquire()
+        except TimeoutError as error:
+            raise Refused(HTTPStatus.TOO_MANY_REQUESTS) from error
+        try:
+            yield
+        finally:
+            self.turns.release()
+
+    async def _ask_api(self, request: Request) -> Answer:
+        # encoded=True: percent-encoding is the client's own, and stays so.
+        address = URL(f"{self.api.address}{request.target}", encoded=True)
+        # The door's own name, because the emulator has other services at other names.
+        headers = {**request.headers, "host": f"{LOOPBACK}:{self.port}"}
+        body = io.BytesIO(request.body) if request.body else None
         async with self.client.request(
-            request.method, address, headers=sent, data=io.BytesIO(body) if body else None, allow_redirects=False
+            request.method, address, headers=headers, data=body, allow_redirects=False
         ) as reply:
             return Answer(reply.status, CIMultiDict(reply.headers), await reply.read())
 
-
-async def _read_body(request: web.Request) -> bytes | None:
-    """The body, or None if it is larger than API Gateway takes."""
-    if (request.content_length or 0) > BODY_LIMIT:
-        return None
-    body = bytearray()
-    async for chunk in request.content.iter_chunked(1 << 20):
-        body += chunk
-        if len(body) > BODY_LIMIT:
-            return None
-    return bytes(body)
-
-
-def _forwarded_headers(request: web.Request) -> dict[str, str]:
-    """The request's headers in lower case, equal ones joined, and what API Gateway adds."""
-    headers: dict[str, str] = {}
-    for name, value in request.headers.items():
-        known = headers.get(key := name.lower())
-        headers[key] = f"{known},{value}" if known else value
-    forwarded = headers.get("x-forwarded-for")
-    peer = request.remote or LOOPBACK
-    return {
-        **{name: value for name, value in headers.items() if name not in _OF_ONE_CONNECTION},
-        "x-forwarded-for": f"{forwarded}, {peer}" if forwarded else peer,
-        "x-forwarded-port": str(request.url.port),
-        "x-forwarded-proto": "http",
-        "x-amzn-trace-id": f"Root=1-{int(time.time()):08x}-{secrets.token_hex(12)}",
-    }
-
-
-def _makes_too_large_an_event(request: web.Request, headers: Mapping[str, str], body: bytes) -> bool:
-    # Text at most doubles when it becomes a JSON string, unless it is full of control characters.
-    if len(body) < EVENT_LIMIT // 6:
-        return False
-    url = request.rel_url
-    return event_size(request.method, url.raw_path, url.raw_query_string, headers, body) >= EVENT_LIMIT
+    async def _ask_function(self, request: Request) -> Answer:
+        return Answer.returned(await invoke(self.api.emulator, self.api.function, request.event))
 
 
 def _own_headers(headers: CIMultiDict[str]) -> CIMultiDict[str]:
-    return CIMultiDict((name, value) for name, value in headers.items() if name.lower() not in _OF_ONE_CONNECTION)
+    return CIMultiDict((name, value) for name, value in headers.items() if name.lower() not in OF_ONE_CONNECTION)
 
 
-def _refuse(status: HTTPStatus, message: str | None = None) -> web.Response:
-    return web.json_response({"message": message or status.phrase}, status=status)
+def _refuse(status: HTTPStatus) -> web.Response:
+    return web.json_response({"message": _AWS_SAYS.get(status, status.phrase)}, status=status)

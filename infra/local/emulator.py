@@ -20,9 +20,6 @@ from infra.local.scratch import scratch_folder
 PATIENCE = 60.0
 """Seconds the emulator has to come up."""
 
-API_DOMAIN = "execute-api.localhost"
-"""Below it, the emulator looks for the APIs it runs."""
-
 
 @contextlib.asynccontextmanager
 async def running_emulator(home: Home) -> AsyncIterator[str]:

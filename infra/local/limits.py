@@ -12,6 +12,9 @@ from typing import Any
 BODY_LIMIT = 10 * 1024 * 1024
 """Bytes of a request's body that API Gateway takes."""
 
+HEAD_LIMIT = 10_240
+"""Bytes of a request's first line and the values of its headers that API Gateway takes."""
+
 EVENT_LIMIT = 6 * 1024 * 1024
 """Bytes below which an event stays: "Request must be smaller than 6291456 bytes for the InvokeFunction operation"."""
 
@@ -25,9 +28,14 @@ _TEXT_TYPES = {"application/json", "application/javascript", "application/xml"}
 
 
 def event_size(method: str, path: str, query: str, headers: Mapping[str, str], body: bytes) -> int:
-    """Bytes of the event (payload format 2.0) that API Gateway makes of a request."""
+    """Bytes of the event that API Gateway makes of a request."""
+    return _json_size(make_event(method, path, query, headers, body))
+
+
+def make_event(method: str, path: str, query: str, headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
+    """The event that API Gateway makes of a request, in payload format 2.0."""
     http = {"method": method, "path": path, "protocol": "HTTP/1.1", "sourceIp": "127.0.0.1"}
-    event = {
+    return {
         "version": "2.0",
         "routeKey": "$default",
         "rawPath": path,
@@ -36,7 +44,6 @@ def event_size(method: str, path: str, query: str, headers: Mapping[str, str], b
         "requestContext": {"http": {**http, "userAgent": headers.get("user-agent", "")}, "stage": "$default"},
         **_as_payload(body, is_text(headers.get("content-type", ""))),
     }
-    return _json_size(event)
 
 
 def answer_size(status: int, headers: Mapping[str, str], body: bytes) -> int:

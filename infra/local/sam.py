@@ -124,7 +124,14 @@ def read_outputs(emulator: str) -> Mapping[str, str]:
 
 async def wake(emulator: str, function: str) -> None:
     """Starts the embedded model's function before somebody waits for it."""
-    await asyncio.to_thread(_client("lambda", emulator).invoke, FunctionName=function, Payload=b'{"warm": true}')
+    await invoke(emulator, function, {"warm": True})
+
+
+async def invoke(emulator: str, function: str, event: Mapping[str, Any]) -> Any:
+    """Asks a function itself; gives what it returns, which is JSON."""
+    payload = json.dumps(event).encode()
+    reply = await asyncio.to_thread(_client("lambda", emulator).invoke, FunctionName=function, Payload=payload)
+    return json.loads(reply["Payload"].read())
 
 
 def _client(service: str, emulator: str) -> Any:  # boto3 has no types

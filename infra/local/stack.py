@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator, Iterator
 
 from aiohttp import ClientSession, ClientTimeout
 
-from infra.local.door import open_door
-from infra.local.emulator import API_DOMAIN, running_emulator
+from infra.local.door import Api, open_door
+from infra.local.emulator import running_emulator
 from infra.local.failures import NotStarted
 from infra.local.places import LOOPBACK, MODEL, REGION, ROOT_IDENTITY, STACK, Home
 from infra.local.sam import build, built_digest, deploy, is_built, wake
@@ -37,7 +37,8 @@ async def running_stack(home: Home, port: int) -> AsyncIterator[None]:
             say("Deploying template.yaml to the emulator (sam deploy) ...")
             outputs = await deploy(home, emulator)
             base_url = f"http://{LOOPBACK}:{port}"
-            async with open_door(port, emulator, f"{outputs['ApiId']}.{API_DOMAIN}:{_port_of(emulator)}"):
+            api = Api(emulator=emulator, id=outputs["ApiId"], function=outputs["ApiFunction"])
+            async with open_door(port, api):
                 say("Loading the catalogue, making a workspace and a key ...")
                 key, *_ = await asyncio.gather(
                     seed(home, emulator), _wake_api(base_url), wake(emulator, outputs["EmbeddedModelFunction"])
@@ -50,10 +51,6 @@ async def running_stack(home: Home, port: int) -> AsyncIterator[None]:
                         yield
                     finally:
                         say("Stopping ...")
-
-
-def _port_of(address: str) -> str:
-    return address.rpartition(":")[2]
 
 
 async def _wake_api(base_url: str) -> None:

@@ -9,7 +9,9 @@ import socket
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -46,6 +48,39 @@ def test_a_text_becomes_a_vector(client: httpx.Client, stack: Stack) -> None:
 
     assert answer.status_code == 200
     assert len(answer.json()["data"][0]["embedding"]) == 384
+
+
+def test_a_burst_is_answered(stack: Stack) -> None:
+    headers = {"Authorization": f"Bearer {stack.api_key}"}
+    with (
+        httpx.Client(base_url=stack.base_url, headers=headers, timeout=60, limits=httpx.Limits()) as client,
+        ThreadPoolExecutor(100) as threads,
+    ):
+        answers = list(threads.map(lambda text: embed(client, stack, text), [a_new_text() for _ in range(100)]))
+
+    assert Counter(answer.status_code for answer in answers) == {200: 100}
+
+
+def test_a_preflight_reaches_the_gateway(client: httpx.Client) -> None:
+    answer = client.options("/v1/embeddings", headers={"Origin": "https://example.com"})
+
+    assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
+    assert answer.json()["error"]["code"] == "method_not_allowed"
+
+
+@pytest.mark.parametrize("path", ["/health", "/_ministack/health", "/restapis/a/b/_user_request_/c"])
+def test_the_emulators_own_services_are_not_behind_the_door(client: httpx.Client, path: str) -> None:
+    answer = client.get(path)
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found")
+
+
+def test_a_body_that_is_said_to_be_compressed_reaches_the_gateway(client: httpx.Client) -> None:
+    headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+
+    answer = client.post("/v1/embeddings", content=b'{"input": "plain"}', headers=headers)
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (415, "unsupported_content_type")
 
 
 def test_api_gateway_takes_ten_megabytes(client: httpx.Client, stack: Stack) -> None:
@@ -170,3 +205,19 @@ def test_make_run_keeps_its_promises_and_leaves_nothing_behind(tmp_path: Path) -
     assert sorted(path.name for path in home.path.iterdir()) == ["lock", "logs"]
     for address in (gateway["BASE_URL"], endpoint):
         assert not is_served("127.0.0.1", urlsplit(address).port or 80)
+
+
+@pytest.mark.usefixtures("stack")
+def test_a_stack_that_is_killed_takes_the_emulator_with_it(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    process = start(home, tmp_path / "screen")
+    await_ready(home, process)
+    endpoint = urlsplit(json.loads(home.stack_json.read_text())["endpoint"])
+
+    process.kill()
+    process.wait()
+
+    deadline = time.monotonic() + 10
+    while is_served("127.0.0.1", endpoint.port or 80) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not is_served("127.0.0.1", endpoint.port or 80)
