@@ -933,7 +933,7 @@ class TestTroubles:
         assert "Traceback" not in outcome.err
 
     def test_credentials_that_nobody_knows(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
 
         outcome = gateway("keys", "list", "acme")
 
