@@ -91,7 +91,7 @@ class Model:
     truncate: bool = False
     """Whether an input beyond `max_tokens` is cut instead of refused."""
     normalised: bool = True
-    """Whether the vendor's vectors have length one."""
+    """Whether the vendor's vectors have length one when it shortens them itself."""
     symmetry: Symmetry = Symmetry.SYMMETRIC
     purposes: Mapping[Purpose, PurposeRule] = field(default_factory=dict)
     accepts_title: bool = False

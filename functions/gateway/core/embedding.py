@@ -67,11 +67,6 @@ class Usage:
     cached: int = 0
     estimated: bool = False
 
-    @property
-    def billed(self) -> int:
-        """Tokens the provider was really asked for."""
-        return self.tokens - self.cached
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmbeddingResult:
@@ -87,11 +82,8 @@ class EmbeddingResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Embedded:
-    """What the gateway answers: one vector per input, in input order, all of `dimensions` float32."""
+    """What the gateway answers: one vector per input, in input order, all of the same length."""
 
     model: str
-    route: str
-    dimensions: int
     vectors: tuple[Vector, ...]
     usage: Usage
-    hits: int

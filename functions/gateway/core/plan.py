@@ -82,6 +82,7 @@ def make_plan(
     rule = _purpose_rule(request, model)
     dimensions, cached_dimensions = _dimensions(request, model, route)
     _check_title(request, model)
+    _check_prefix(request, rule)
     _check_count(request.inputs, model)
     request = _as_taken(request, model, route, vocabularies)
     estimates = tuple(map(estimate_tokens, request.inputs))
@@ -167,6 +168,15 @@ def _choices(model: Model, route: Route) -> str:
 def _check_title(request: EmbeddingRequest, model: Model) -> None:
     if request.title is not None and not model.accepts_title:
         raise UnsupportedParameter(f"The model {model.name!r} takes no title.", param="title", value=request.title)
+
+
+def _check_prefix(request: EmbeddingRequest, rule: PurposeRule) -> None:
+    if rule.prefix and request.purpose and not all(isinstance(item, str) for item in request.inputs):
+        raise UnsupportedParameter(
+            "This model is told its purpose by words before the text, which cannot stand before token ids: send text.",
+            param="purpose",
+            value=request.purpose.value,
+        )
 
 
 def _check_count(inputs: Sequence[Input], model: Model) -> None:

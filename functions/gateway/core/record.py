@@ -16,6 +16,8 @@ class Record:
     route: str | None = None
     inputs: int = 0
     hits: int = 0
+    misses: int = 0
+    """Inputs the cache was asked for and did not know."""
     tokens: int = 0
     billed_tokens: int = 0
     estimated: bool = False

@@ -204,7 +204,7 @@ def _facts(record: Record) -> dict[str, str]:
         headers |= {
             "x-gateway-route": record.route,
             "x-gateway-cache-hits": str(record.hits),
-            "x-gateway-cache-misses": str(record.inputs - record.hits),
+            "x-gateway-cache-misses": str(record.misses),
             "x-gateway-tokens-billed": str(record.billed_tokens),
         }
     if record.estimated and record.error is None:
@@ -255,8 +255,9 @@ def _observe(exchange: Exchange, response: Response, duration: float) -> None:
         telemetry.count("Tokens", record.billed_tokens)
         telemetry.count("InputTokens", record.tokens)
         telemetry.count("CacheHits", record.hits)
-        telemetry.count("CacheMisses", record.inputs - record.hits)
-        telemetry.count("UpstreamTime", record.upstream_time * 1000, "Milliseconds")
+        telemetry.count("CacheMisses", record.misses)
+        if record.upstream_calls:
+            telemetry.count("UpstreamTime", record.upstream_time * 1000, "Milliseconds")
         telemetry.count("OwnTime", own * 1000, "Milliseconds")
         telemetry.publish(workspace=workspace, model=record.model)
     else:

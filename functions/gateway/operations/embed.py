@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from gateway.core.allowance import Reservation, apportion
 from gateway.core.cache_key import distinct
 from gateway.core.caller import Caller
-from gateway.core.embedding import Embedded, EmbeddingRequest, EmbeddingResult, Usage
+from gateway.core.embedding import Embedded, EmbeddingRequest, EmbeddingResult, Usage, Vector
 from gateway.core.errors import (
     AllowanceExhausted,
     GatewayError,
@@ -20,7 +20,7 @@ from gateway.core.plan import Plan, make_plan
 from gateway.core.ports import Allowances, CachedVector, CatalogueStore, Provider, VectorCache
 from gateway.core.record import Record
 from gateway.core.slicing import slices
-from gateway.core.vectors import FLOAT32, shorten
+from gateway.core.vectors import FLOAT32, normalise, shorten
 from gateway.core.vocabulary import Vocabularies, none_at_hand
 from gateway.operations.together import together
 from gateway.telemetry import segment
@@ -60,7 +60,10 @@ class Embed:
         record.route = plan.route.name
         with segment("allowance and cache"):
             reservation, known = await self._admit(plan, caller, record)
+        record.hits = sum(key in known for key in plan.keys)
+        record.misses = len(plan.keys) - record.hits
         fresh, failure = await self._compute(plan, known, record)
+        record.billed_tokens = sum(vector.tokens for vector in fresh.values())
         await self._conclude(plan, reservation, fresh)
         if failure:
             raise failure
@@ -208,15 +211,17 @@ def _join(plan: Plan, known: Known, fresh: Known, record: Record) -> Embedded:
     everything = {**known, **fresh}
     found = [everything[key] for key in plan.keys]
     # A text that stands twice in a request is asked for, and paid, once: its second place is as good as a hit.
-    billed = sum(vector.tokens for vector in fresh.values())
-    tokens = sum(vector.tokens for vector in found)
-    hits = sum(key in known for key in plan.keys)
-    record.hits, record.tokens, record.billed_tokens = hits, tokens, billed
+    record.tokens = tokens = sum(vector.tokens for vector in found)
     return Embedded(
         model=plan.model.name,
-        route=plan.route.name,
-        dimensions=plan.dimensions,
-        vectors=tuple(shorten(vector.vector, plan.dimensions) for vector in found),
-        usage=Usage(tokens=tokens, cached=tokens - billed, estimated=record.estimated),
-        hits=hits,
+        vectors=tuple(_of_length(plan, vector.vector) for vector in found),
+        usage=Usage(tokens=tokens, cached=tokens - record.billed_tokens, estimated=record.estimated),
     )
+
+
+def _of_length(plan: Plan, vector: Vector) -> Vector:
+    """The vector at the length asked for, of length one if it had to be shortened by whomever."""
+    if plan.dimensions != plan.cached_dimensions:
+        return shorten(vector, plan.dimensions)
+    was_shortened = plan.cached_dimensions != plan.model.dimensions
+    return normalise(vector) if was_shortened and not plan.model.normalised else vector

@@ -4,9 +4,10 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from gateway.core.caller import Caller
+from gateway.core.allowance import estimate_tokens
+from gateway.core.caller import Caller, Limits
 from gateway.core.embedding import Embedded, EmbeddingRequest, Input, Purpose, Usage, Vector
-from gateway.core.errors import InputTooLong
+from gateway.core.errors import InputTooLong, RequestTooLarge
 from gateway.core.record import Record
 from gateway.operations.embed import Embed
 
@@ -34,12 +35,26 @@ async def embed_each(
     if len(groups) == 1:  # nearly always: clients ask for the same of all
         embedded = await embed(_joined(requests, groups[0]), caller, record)
         return EmbeddedEach(vectors=embedded.vectors, usage=embedded.usage)
+    _check_budget(requests, len(groups), caller.workspace.limits)
     records = [Record(request_id=record.request_id) for _ in groups]
     answers = await _side_by_side(embed, [_joined(requests, group) for group in groups], caller, records)
     _sum_up(record, records)
     return _in_order(
         groups, [_told(answer, group, len(requests)) for answer, group in zip(answers, groups, strict=True)]
     )
+
+
+def _check_budget(requests: Sequence[EmbeddingRequest], groups: int, limits: Limits) -> None:
+    """Groups that fit a minute's allowance one by one, but never together, would be refused for ever."""
+    tokens = sum(estimate_tokens(item) for request in requests for item in request.inputs)
+    if groups > limits.requests or tokens > limits.tokens:
+        raise RequestTooLarge(
+            f"The batch counts as {groups} requests with about {tokens} tokens, more than the {limits.requests} "
+            f"requests and {limits.tokens} tokens per minute of this workspace: send fewer at once, or ask for the "
+            "same of all.",
+            param="input",
+            by_tokens=tokens > limits.tokens,
+        )
 
 
 def _alike(requests: Sequence[EmbeddingRequest]) -> list[Group]:
@@ -95,6 +110,7 @@ def _sum_up(record: Record, parts: Sequence[Record]) -> None:
     record.model, record.route = parts[0].model, parts[0].route
     record.inputs = sum(part.inputs for part in parts)
     record.hits = sum(part.hits for part in parts)
+    record.misses = sum(part.misses for part in parts)
     record.tokens = sum(part.tokens for part in parts)
     record.billed_tokens = sum(part.billed_tokens for part in parts)
     record.estimated = any(part.estimated for part in parts)

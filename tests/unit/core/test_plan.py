@@ -112,6 +112,15 @@ def test_a_prefix_goes_before_every_text_and_stays_out_of_the_vendors_words() ->
     assert (call.inputs, call.purpose) == (("query: a", "query: b"), None)
 
 
+def test_a_prefix_cannot_stand_before_token_ids() -> None:
+    rules = {Purpose.QUERY: PurposeRule(prefix="query: ")}
+
+    with pytest.raises(errors.UnsupportedParameter) as caught:
+        plan(make_model(symmetry=Symmetry.BY_PURPOSE, purposes=rules), inputs=((1, 2),), purpose=Purpose.QUERY)
+
+    assert caught.value.param == "purpose"
+
+
 def test_a_purpose_the_model_does_not_know_is_refused() -> None:
     model = make_model(symmetry=Symmetry.BY_PURPOSE, purposes={Purpose.QUERY: PurposeRule(native=True)})
 

@@ -1,6 +1,8 @@
 """N inputs give N vectors in input order, whatever the cache knows and whatever fails."""
 
+import array
 import asyncio
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -118,9 +120,10 @@ def test_order_and_count_hold_under_every_mask_of_hits_misses_and_duplicates(
 
     assert embedded.vectors == expected(inputs)
     assert sorted(map(str, stage.provider.inputs)) == sorted(set(inputs) - known)
-    assert embedded.hits == sum(item in known for item in inputs)
+    assert stage.record.hits == sum(item in known for item in inputs)
+    assert stage.record.misses == len(inputs) - stage.record.hits
     assert embedded.usage.tokens == sum(map(echo_tokens, inputs))
-    assert embedded.usage.billed == sum(map(echo_tokens, set(inputs) - known))
+    assert embedded.usage.tokens - embedded.usage.cached == sum(map(echo_tokens, set(inputs) - known))
 
 
 @given(inputs=few_texts, dimensions=st.integers(1, 8))
@@ -132,7 +135,7 @@ def test_a_hit_is_indistinguishable_from_a_fresh_answer(inputs: list[str], dimen
 
     assert [bytes(vector) for vector in hit.vectors] == [bytes(vector) for vector in fresh.vectors]
     assert hit.usage.tokens == fresh.usage.tokens
-    assert hit.usage.billed == 0
+    assert hit.usage.cached == hit.usage.tokens
 
 
 async def test_shorter_vectors_come_from_the_longest_one_cached() -> None:
@@ -236,9 +239,9 @@ async def test_what_the_cache_knows_needs_no_allowance() -> None:
     await stage.ask("one two three four five six")
     stage.ledger = NearlyEmpty()
 
-    embedded = await stage.ask("one two three four five six", "a")
+    await stage.ask("one two three four five six", "a")
 
-    assert (embedded.hits, stage.ledger.reserved) == (1, [3])
+    assert (stage.record.hits, stage.ledger.reserved) == (1, [3])
 
 
 async def test_what_the_cache_does_not_know_needs_its_own() -> None:
@@ -355,6 +358,38 @@ async def test_a_provider_that_hangs_is_given_up_and_what_others_computed_is_kep
         await stage.ask("a", "b", "c")
 
     assert len(stage.memory.kept) == 2
+
+
+async def test_what_a_failed_request_cost_is_in_the_record() -> None:
+    stage = Stage(model=make_model(routes=(make_route(max_inputs=1),)))
+    stage.provider.fails = lambda call: errors.ProviderUnavailable("down") if call.inputs == ("b",) else None
+
+    with pytest.raises(errors.ProviderUnavailable):
+        await stage.ask("a a", "b")
+
+    assert (stage.record.billed_tokens, stage.record.misses) == (2, 2)
+
+
+async def test_a_request_that_was_not_admitted_missed_nothing() -> None:
+    stage = Stage(ledger=NearlyEmpty())
+
+    with pytest.raises(errors.AllowanceExhausted):
+        await stage.ask("one two three four five six")
+
+    assert (stage.record.hits, stage.record.misses) == (0, 0)
+
+
+@pytest.mark.parametrize(("vendor", "length"), [({"normalised": True}, 0.2), ({"normalised": False}, 1.0)])
+async def test_vectors_that_a_vendor_only_cuts_are_given_length_one(vendor: dict[str, Any], length: float) -> None:
+    tenths = array.array("f", [0.1] * 4).tobytes()
+    stage = Stage(
+        model=make_model(dimension_choices=(4,), **vendor, routes=(make_route(accepts_dimensions=True),)),
+        provider=EchoProvider(spoils=lambda result: replace(result, vectors=(tenths,))),
+    )
+
+    embedded = await stage.ask("a", dimensions=4)
+
+    assert math.hypot(*array.array("f", bytes(embedded.vectors[0]))) == pytest.approx(length)
 
 
 async def test_the_record_says_what_was_done() -> None:
