@@ -5,7 +5,6 @@ A vendor is a module with three pure functions, `build_call`, `read_reply` and `
 """
 
 import asyncio
-import logging
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import Protocol, TypeVar
 
 import msgspec
 
+from gateway import telemetry
 from gateway.core import catalogue
 from gateway.core.embedding import EmbeddingResult
 from gateway.core.errors import GatewayError, ProviderMisbehaved, ProviderTimeout, ProviderUnavailable
@@ -32,8 +32,6 @@ NUMBER_ROOM = 40
 """Bytes one component may take in JSON: 17 digits, sign, exponent, comma, and an indented line of its own."""
 
 _Settings = TypeVar("_Settings", bound=msgspec.Struct)
-
-_LOG = logging.getLogger(__name__)
 
 
 class BadRow(ValueError):
@@ -73,7 +71,7 @@ class HttpProvider:
         try:
             reply = await self._send(self.vendor.build_call(call, key), call)
         except (AddressRefused, BadHeader, BadRow) as error:
-            _LOG.error("provider %s is misconfigured: %s", provider.name, error)
+            telemetry.logger().error("provider is misconfigured", provider=provider.name, reason=str(error))
             raise ProviderUnavailable("The provider of this model is not set up correctly.") from error
         if reply.status == OK:
             return self.vendor.read_reply(call, reply)
@@ -93,13 +91,14 @@ class HttpProvider:
         except MalformedReply as error:
             raise ProviderMisbehaved(f"The provider's answer cannot be read: {error}.") from error
         except OSError as error:
-            _LOG.warning("provider %s cannot be reached: %r", call.route.provider.name, error)
+            name = call.route.provider.name
+            telemetry.logger().warning("provider cannot be reached", provider=name, reason=repr(error))
             raise ProviderUnavailable("The provider cannot be reached.") from error
 
     def _error(self, provider: catalogue.Provider, reply: HttpReply) -> GatewayError:
         error = self.vendor.read_error(reply)
         if reply.status in NO_ACCESS:
-            _LOG.error("provider %s refuses our key: HTTP %d", provider.name, reply.status)
+            telemetry.logger().error("provider refuses our key", provider=provider.name, status=reply.status)
         return error
 
 

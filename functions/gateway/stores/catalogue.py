@@ -4,13 +4,13 @@ Partition `catalogue` holds `model#<name>` and `provider#<name>`; partition `wor
 A document's fields are those of the dataclasses in `core/catalogue.py` and `core/caller.py`.
 """
 
-import logging
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from typing import Annotated, Any, Final, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta
 
+from gateway import telemetry
 from gateway.core.caller import Limits, Workspace
 from gateway.core.catalogue import Catalogue, Model, Provider, PurposeRule, Route, Symmetry
 from gateway.core.embedding import Purpose
@@ -29,8 +29,6 @@ PARTITION: Final = "catalogue"
 MODEL: Final = "model#"
 PROVIDER: Final = "provider#"
 SETTINGS: Final = "settings"
-
-_log = logging.getLogger(__name__)
 
 Name = Annotated[str, Meta(min_length=1)]
 AtLeastOne = Annotated[int, Meta(ge=1)]
@@ -220,7 +218,7 @@ def _readable(items: Iterable[_Item], kind: str, read: Callable[[str], Value]) -
         try:
             yield read((item.document and item.document.S) or "")
         except MalformedRow as error:
-            _log.warning("The row %s cannot be read and is left out: %s", sort_key, error)
+            telemetry.logger().warning("row cannot be read and is left out", row=sort_key, reason=str(error))
 
 
 def _read_provider(document: str) -> Provider:

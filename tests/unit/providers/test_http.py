@@ -1,7 +1,6 @@
 """Calls over HTTP, from the port to a vendor on loopback and back, and what becomes of every way to fail."""
 
 import asyncio
-import logging
 
 import pytest
 
@@ -20,6 +19,7 @@ from gateway.core.vectors import as_array
 from gateway.providers import openai
 from gateway.providers._connections import Connections
 from gateway.providers._http import HttpProvider, reply_limit
+from tests.fakes.logs import log_lines
 from tests.fakes.openai_vendor import KEY, vector
 from tests.unit.providers.builders import Keys, a_call, a_provider, a_route
 from tests.unit.providers.servers import RunningVendor, listening
@@ -113,7 +113,7 @@ async def test_each_failure_has_its_cause_and_keeps_our_secrets(
         await provider.embed(call_to(vendor, model))
 
     assert type(caught.value) is expected
-    for told in (caught.value.message, caplog.text):
+    for told in (caught.value.message, caplog.text, *map(str, log_lines(caplog))):
         assert KEY not in told
         assert SECRET not in told
         assert "127.0.0.1" not in told
@@ -145,8 +145,10 @@ async def test_a_key_the_vendor_refuses_is_told_to_the_operator_alone(
         await provider.embed(call_to(vendor, key="wrong"))
 
     assert "key" not in caught.value.message
-    assert "provider vendor refuses our key: HTTP 401" in caplog.text
-    assert "sk-wrong" not in caplog.text
+    (line,) = log_lines(caplog)
+    assert (line["level"], line["message"]) == ("ERROR", "provider refuses our key")
+    assert (line["provider"], line["status"]) == ("vendor", 401)
+    assert "sk-wrong" not in str(line)
 
 
 async def test_the_end_of_a_line_is_no_part_of_a_key(vendor: RunningVendor, connections: Connections) -> None:
@@ -165,8 +167,9 @@ async def test_a_key_that_is_none_is_the_operator_s_fault(
     with pytest.raises(ProviderUnavailable, match="not set up"):
         await provider.embed(call_to(vendor))
 
-    assert "misconfigured" in caplog.text
-    assert "lines" not in caplog.text
+    (line,) = log_lines(caplog)
+    assert line["message"] == "provider is misconfigured"
+    assert "lines" not in str(line)
 
 
 async def test_our_key_is_taken_out_of_what_a_vendor_repeats(connections: Connections) -> None:
@@ -228,9 +231,9 @@ async def test_an_address_a_provider_may_not_have_is_told_to_the_operator_alone(
         await provider.embed(a_call(route=a_route(a_provider(url=url))))
 
     assert caught.value.message == "The provider of this model is not set up correctly."
-    assert "provider vendor is misconfigured" in caplog.text
-    assert caplog.records[0].levelno == logging.ERROR
-    assert "hunter2" not in caplog.text
+    (line,) = log_lines(caplog)
+    assert (line["level"], line["message"], line["provider"]) == ("ERROR", "provider is misconfigured", "vendor")
+    assert "hunter2" not in str(line)
 
 
 async def test_a_setting_nobody_knows_is_told_to_the_operator_alone(
@@ -239,7 +242,8 @@ async def test_a_setting_nobody_knows_is_told_to_the_operator_alone(
     with pytest.raises(ProviderUnavailable, match="not set up"):
         await provider.embed(a_call(route=a_route(a_provider(settings={"pth": "/x"}))))
 
-    assert "pth" in caplog.text
+    (line,) = log_lines(caplog)
+    assert "pth" in line["reason"]
 
 
 async def test_a_vendor_that_cannot_be_reached_is_unavailable(
@@ -250,7 +254,8 @@ async def test_a_vendor_that_cannot_be_reached_is_unavailable(
     with pytest.raises(ProviderUnavailable, match="cannot be reached"):
         await provider.embed(a_call(route=a_route(row)))
 
-    assert "provider vendor cannot be reached" in caplog.text
+    (line,) = log_lines(caplog)
+    assert (line["level"], line["message"], line["provider"]) == ("WARNING", "provider cannot be reached", "vendor")
 
 
 def test_a_reply_may_be_as_long_as_its_vectors_in_indented_json() -> None:

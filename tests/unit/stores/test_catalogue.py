@@ -26,6 +26,7 @@ from gateway.stores.catalogue import (
     to_workspace,
 )
 from tests.fakes.aws import Request, ScriptedAws, failure, reply
+from tests.fakes.logs import log_lines
 
 ROUTE = {"name": "r", "provider": "p", "vendor_model": "v", "region": "eu"}
 MODEL = {"name": "m", "dimensions": 8, "routes": [ROUTE]}
@@ -175,8 +176,9 @@ async def test_a_broken_row_is_left_out_with_a_warning_and_the_rest_is_served(ca
         catalogue = await table_catalogue(server).catalogue()
 
     assert list(catalogue.models) == ["m"]
-    named = [record.getMessage() for record in caplog.records]
-    assert [message.split()[2] for message in named] == ["provider#bad", "model#bad", "model#lost", "model#empty"]
+    lines = log_lines(caplog)
+    assert {(line["level"], line["message"]) for line in lines} == {("WARNING", "row cannot be read and is left out")}
+    assert [line["row"] for line in lines] == ["provider#bad", "model#bad", "model#lost", "model#empty"]
 
 
 async def test_a_catalogue_of_several_pages_is_read_to_its_end() -> None:
