@@ -2,6 +2,8 @@
 
 STAGE ?= eu
 PORT ?= 8080
+# What else template.yaml asks, for `make deploy`; docs/operating.md lists it.
+PARAMETERS ?=
 # What AWS runs; `make run` and the tests use this machine's own Python and processor instead.
 RUNTIME ?= python3.13
 ARCHITECTURE ?= arm64
@@ -21,17 +23,17 @@ export BUILD_CACHE ?= $(CURDIR)/.local/api
 export EMBEDDED_MODEL_CACHE ?= $(CURDIR)/.local/embedded_model
 
 .DEFAULT_GOAL := help
-.PHONY: help install vacancy run test check unit contract e2e bench build deploy requirements
+.PHONY: help install vacancy run test check unit contract e2e bench build stage deploy requirements
 
 help: ## lists what can be made
 	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name does; do printf '  make %-13s %s\n' "$$name" "$$does"; done
 
 run: vacancy install ## runs the gateway on this machine; PORT=8080
-	@exec $(BIN)/python -m infra.local --port $(PORT)
+	@exec $(BIN)/python -m infra.local --port "$(PORT)"
 
 # Before anything is installed, which takes minutes; without a fitting Python, `install` says so.
 vacancy:
-	@! $(or $(PYTHON),false) -c '$(SUPPORTED)' 2>/dev/null || $(PYTHON) -m infra.local.vacancy --port $(PORT)
+	@! $(or $(PYTHON),false) -c '$(SUPPORTED)' 2>/dev/null || $(PYTHON) -m infra.local.vacancy --port "$(PORT)"
 
 install: .venv/.installed ## installs what the other commands need into .tools and .venv
 
@@ -61,9 +63,14 @@ build: install ## builds the functions for AWS; RUNTIME=python3.13 ARCHITECTURE=
 	RUNTIME_PYTHON=$(RUNTIME) ARCHITECTURE=$(ARCHITECTURE) $(BIN)/sam build \
 		--parameter-overrides Runtime=$(RUNTIME) Architecture=$(ARCHITECTURE)
 
-deploy: build ## deploys to AWS; STAGE=eu or us
+# In quotes, because SAM needs those that PARAMETERS may hold.
+deploy: stage build ## deploys to AWS; STAGE=eu or us, PARAMETERS='Name=value ...'
 	$(BIN)/sam deploy --config-env $(STAGE) \
-		--parameter-overrides Stage=$(STAGE) Runtime=$(RUNTIME) Architecture=$(ARCHITECTURE)
+		--parameter-overrides '$(strip Stage=$(STAGE) Runtime=$(RUNTIME) Architecture=$(ARCHITECTURE) $(PARAMETERS))'
+
+# Before anything is built, which takes minutes.
+stage:
+	@case "$(STAGE)" in eu|us) ;; *) echo >&2 "There is no stage '$(STAGE)' to deploy: choose eu or us, such as make deploy STAGE=eu."; exit 1;; esac
 
 # What the API function carries. botocore and what only it needs come with Lambda's own Python.
 LAMBDA_HAS := botocore jmespath python-dateutil six urllib3

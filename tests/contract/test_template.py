@@ -1,6 +1,9 @@
 """What template.yaml promises to whoever deploys it, operates it, or is woken up by it."""
 
+import os
 import re
+import shlex
+import subprocess
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -8,6 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
+from samcli.cli.types import CfnParameterOverridesType  # type: ignore[import-untyped]
 
 from gateway.settings import read_settings
 
@@ -250,3 +254,63 @@ def test_each_deployed_stage_names_its_stack_and_the_region_of_its_mapping() -> 
         parameters = configured[stage]["global"]["parameters"]
         assert parameters == {"stack_name": f"embeddings-gateway-{stage}", "region": answers["Region"]}
         assert configured[stage]["deploy"]["parameters"]["parameter_overrides"] == f"Stage={stage}"
+
+
+def make(*words: str) -> subprocess.CompletedProcess[str]:
+    """As from a fresh shell, whatever the `make` that runs these tests was told."""
+    environment = {"PATH": os.environ["PATH"]}
+    return subprocess.run(["make", *words], cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+
+
+def deployed(*words: str) -> tuple[str, dict[str, str]]:
+    """The environment of samconfig.toml and the parameters, as SAM reads them, of `make deploy` with those words."""
+    (command,) = (
+        line for line in make("-n", "deploy", *words).stdout.replace("\\\n", "").splitlines() if "sam deploy" in line
+    )
+    _, _, config, environment, option, *overrides = shlex.split(command)
+    assert (config, option) == ("--config-env", "--parameter-overrides")
+    return environment, CfnParameterOverridesType().convert(overrides, None, None)
+
+
+def test_deploying_sets_the_stage_and_what_was_built_and_leaves_the_rest_as_it_is() -> None:
+    environment, parameters = deployed("STAGE=us")
+
+    assert environment == "us"
+    assert parameters == {"Stage": "us", "Runtime": "python3.13", "Architecture": "arm64"}
+
+
+def test_deploying_sets_what_else_is_asked_for() -> None:
+    asked = 'CorsOrigins=https://a.example,https://b.example OidcIssuer="" ProvisionedConcurrency=2'
+
+    _, parameters = deployed("STAGE=eu", f"PARAMETERS={asked}")
+
+    assert parameters == {
+        "Stage": "eu",
+        "Runtime": "python3.13",
+        "Architecture": "arm64",
+        "CorsOrigins": "https://a.example,https://b.example",
+        "OidcIssuer": "",
+        "ProvisionedConcurrency": "2",
+    }
+
+
+@pytest.mark.parametrize("stage", ["zz", "local", "", "eu us"])
+def test_a_stage_that_is_none_is_refused_before_anything_is_built(stage: str) -> None:
+    done = make("deploy", f"STAGE={stage}")
+
+    refusal, *made = done.stderr.splitlines()
+    assert refusal == f"There is no stage '{stage}' to deploy: choose eu or us, such as make deploy STAGE=eu."
+    assert all(line.startswith("make") for line in made)
+    assert (done.returncode, "sam build" in done.stdout) == (2, False)
+
+
+def test_the_guide_lists_every_parameter_with_its_default() -> None:
+    guide = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
+    section = guide.partition("\n## Deploying\n")[2].partition("\n## ")[0]
+
+    listed = dict(re.findall(r"^\| `(\w+)` \| (.*?) \|", section, re.MULTILINE))
+
+    assert listed == {
+        name: f"`{parameter['Default']}`" if parameter["Default"] != "" else "empty"
+        for name, parameter in read_template()["Parameters"].items()
+    }
