@@ -10,13 +10,14 @@ from infra.local.failures import NotStarted
 from infra.local.places import ROOT, Home
 from infra.local.screen import say_trouble
 from infra.local.stack import serve
+from infra.local.vacancy import read_port
 
 
 def main() -> int:
     """Runs the stack until Ctrl-C or SIGTERM; 0 if it ran, 1 if it could not start."""
     options = _parse()
     try:
-        asyncio.run(_serve_until_told(Home(options.home.resolve()), options.port))
+        asyncio.run(_serve_until_told(Home(options.home.resolve()), read_port(options.port)))
     except NotStarted as trouble:
         say_trouble(str(trouble))
         return 1
@@ -25,7 +26,7 @@ def main() -> int:
 
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m infra.local", description="Runs the gateway on this machine.")
-    parser.add_argument("--port", type=int, default=8080, help="where the front door is (default: %(default)s)")
+    parser.add_argument("--port", default="8080", help="where the front door is (default: %(default)s)")
     parser.add_argument("--home", type=Path, default=ROOT / ".local", help="the folder for its files (default: .local)")
     return parser.parse_args()
 

@@ -118,7 +118,7 @@ async def deploy(home: Home, emulator: str) -> Mapping[str, str]:
 
 def read_outputs(emulator: str) -> Mapping[str, str]:
     """The outputs of the deployed stack, by name."""
-    (stack,) = _client("cloudformation", emulator).describe_stacks(StackName=STACK)["Stacks"]
+    (stack,) = client_of("cloudformation", emulator).describe_stacks(StackName=STACK)["Stacks"]
     return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
 
 
@@ -130,11 +130,11 @@ async def wake(emulator: str, function: str) -> None:
 async def invoke(emulator: str, function: str, event: Mapping[str, Any]) -> Any:
     """Asks a function itself; gives what it returns, which is JSON."""
     payload = json.dumps(event).encode()
-    reply = await asyncio.to_thread(_client("lambda", emulator).invoke, FunctionName=function, Payload=payload)
+    reply = await asyncio.to_thread(client_of("lambda", emulator).invoke, FunctionName=function, Payload=payload)
     return json.loads(reply["Payload"].read())
 
 
-def _client(service: str, emulator: str) -> Any:  # boto3 has no types
+def client_of(service: str, emulator: str) -> Any:  # boto3 has no types
     session: Any = boto3.Session(
         ROOT_IDENTITY["AWS_ACCESS_KEY_ID"], ROOT_IDENTITY["AWS_SECRET_ACCESS_KEY"], region_name=REGION
     )

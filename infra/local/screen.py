@@ -25,7 +25,8 @@ With openai-python (pip install openai):
   answer = client.embeddings.create(model="{model}", input="Hello, world")
   print(len(answer.data[0].embedding), answer.data[0].embedding[:3])
 
-The same for programs is in {gateway_env}; what the parts say is in {logs}.
+The same for programs is in {gateway_env}.
+What each request did is in {logs}/functions.log, what the other parts say beside it.
 """
 
 

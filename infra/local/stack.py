@@ -11,6 +11,7 @@ from aiohttp import ClientSession, ClientTimeout
 from infra.local.door import Api, open_door
 from infra.local.emulator import running_emulator
 from infra.local.failures import NotStarted
+from infra.local.log import copied_logs
 from infra.local.places import LOOPBACK, MODEL, REGION, ROOT_IDENTITY, STACK, Home
 from infra.local.sam import build, built_digest, deploy, is_built, wake
 from infra.local.screen import say, say_success
@@ -38,7 +39,8 @@ async def running_stack(home: Home, port: int) -> AsyncIterator[None]:
             outputs = await deploy(home, emulator)
             base_url = f"http://{LOOPBACK}:{port}"
             api = Api(emulator=emulator, id=outputs["ApiId"], function=outputs["ApiFunction"])
-            async with open_door(port, api):
+            groups = outputs["ApiFunctionLogGroup"], outputs["EmbeddedModelFunctionLogGroup"]
+            async with open_door(port, api), copied_logs(emulator, groups, home.log("functions")):
                 say("Loading the catalogue, making a workspace and a key ...")
                 key, *_ = await asyncio.gather(
                     seed(home, emulator), _wake_api(base_url), wake(emulator, outputs["EmbeddedModelFunction"])

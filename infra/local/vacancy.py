@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from infra.local.failures import NotStarted
 from infra.local.places import LOOPBACK, ROOT, Home
 
+HIGHEST_PORT = 65535
+
 
 @contextlib.contextmanager
 def alone(home: Home) -> Iterator[None]:
@@ -33,6 +35,13 @@ def _say_who_is_there(home: Home) -> str:
     return f"Another local stack is just starting or stopping in {home.path}: try again in a few seconds."
 
 
+def read_port(text: str) -> int:
+    """The port that a developer named; raises `NotStarted` if there is none of that number."""
+    if text.isdecimal() and text.isascii() and 1 <= int(text) <= HIGHEST_PORT:
+        return int(text)
+    raise NotStarted(f"{text!r} is no port: choose one from 1 to {HIGHEST_PORT}, such as `make run PORT=8080`.")
+
+
 def check_port(port: int) -> None:
     """Raises `NotStarted` if somebody else has the port of the front door."""
     with socket.socket() as candidate:
@@ -45,16 +54,21 @@ def check_port(port: int) -> None:
                 if error.errno == errno.EADDRINUSE
                 else f"cannot be had ({error.strerror})"
             )
-            raise NotStarted(f"Port {port} {why}: choose another with `make run PORT={port + 1}`.") from error
+            raise NotStarted(f"Port {port} {why}: choose another with `make run PORT={_neighbour(port)}`.") from error
+
+
+def _neighbour(port: int) -> int:
+    return port + 1 if port < HIGHEST_PORT else port - 1
 
 
 def main() -> int:
     """0 if a stack can be started in .local, at that port; else 1."""
     parser = argparse.ArgumentParser(prog="python -m infra.local.vacancy", description="Is there room for a stack?")
-    parser.add_argument("--port", type=int, default=8080, help="where the front door would be (default: %(default)s)")
+    parser.add_argument("--port", default="8080", help="where the front door would be (default: %(default)s)")
     try:
+        port = read_port(parser.parse_args().port)
         with alone(Home(ROOT / ".local")):
-            check_port(parser.parse_args().port)
+            check_port(port)
     except NotStarted as trouble:
         print(trouble, file=sys.stderr)
         return 1

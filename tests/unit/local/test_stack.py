@@ -1,6 +1,7 @@
 """What keeps the local stack to itself, and what it tells when it cannot start."""
 
 import asyncio
+import contextlib
 import os
 import shutil
 import socket
@@ -17,7 +18,7 @@ from infra.local.places import LOOPBACK, ROOT, Home, aws_environment
 from infra.local.programs import finish, last_words, read, running
 from infra.local.sam import sources_digest
 from infra.local.scratch import scratch_folder
-from infra.local.vacancy import alone, check_port
+from infra.local.vacancy import HIGHEST_PORT, alone, check_port, read_port
 
 
 def test_a_free_port_is_free() -> None:
@@ -32,6 +33,38 @@ def test_a_taken_port_is_told_in_one_sentence() -> None:
             check_port(port)
 
     assert "\n" not in str(told.value)
+
+
+def test_beyond_the_highest_port_none_is_recommended() -> None:
+    with socket.socket() as other:
+        with contextlib.suppress(OSError):  # then another program has it, which does as well
+            other.bind((LOOPBACK, HIGHEST_PORT))
+            other.listen()
+
+        with pytest.raises(NotStarted, match=f"make run PORT={HIGHEST_PORT - 1}`"):
+            check_port(HIGHEST_PORT)
+
+
+@pytest.mark.parametrize(("text", "port"), [("1", 1), ("8080", 8080), ("65535", HIGHEST_PORT)])
+def test_a_port_is_a_number_in_its_range(text: str, port: int) -> None:
+    assert read_port(text) == port
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "65536", "99999", "http", "", "80.5", "\u0668\u0660"])
+def test_any_other_port_is_refused_in_one_sentence(text: str) -> None:
+    with pytest.raises(NotStarted, match=f"^'{text}' is no port: choose one from 1 to 65535, such as [^\\n]*$"):
+        read_port(text)
+
+
+@pytest.mark.parametrize("module", ["infra.local", "infra.local.vacancy"])
+@pytest.mark.parametrize("port", ["99999", ""])
+def test_the_commands_refuse_it_with_that_sentence_and_nothing_else(module: str, port: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", module, "--port", port], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    assert done.stderr.startswith(f"'{port}' is no port")
 
 
 def test_the_command_ends_with_that_sentence_and_nothing_else(tmp_path: Path) -> None:
