@@ -116,9 +116,26 @@ ANSWERS: Mapping[str, Schema] = {
         {"models": list_of(ref("GeminiModel")), "nextPageToken": TEXT},
         optional=("nextPageToken",),
     ),
-    "AnyModel": {"description": "A model.", "anyOf": [ref("Model"), ref("GeminiModel")]},
-    "AnyModelList": {"description": "The models.", "anyOf": [ref("ModelList"), ref("GeminiModelList")]},
+    "AnyEmbeddings": {
+        "description": "One vector per input, in input order; for keys marked as Ctyun's under both names.",
+        "anyOf": [ref("Embeddings"), ref("CtyunEmbeddings")],
+    },
+    "AnyModel": {
+        "description": "A model: Gemini's to a Google credential, OpenAI's to any other.",
+        "oneOf": [ref("Model"), ref("GeminiModel")],
+    },
+    "AnyModelList": {
+        "description": "The models: Gemini's page to a Google credential, OpenAI's list to any other.",
+        "oneOf": [ref("ModelList"), ref("GeminiModelList")],
+    },
 }
+
+
+def alternatives(answer: str) -> list[str]:
+    """The names of the schemas of which an answer has one: its own, unless it is a choice."""
+    choice = ANSWERS[answer].get("oneOf") or ANSWERS[answer].get("anyOf") or [ref(answer)]
+    return [each["$ref"].rpartition("/")[2] for each in choice]
+
 
 OPENAI_ERROR = record(
     "OpenAI's error object.",

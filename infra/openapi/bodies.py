@@ -107,34 +107,51 @@ BATCH_FIELDS: Mapping[str, Schema] = {
     },
 }
 
-
-def body_schemas() -> dict[str, Schema]:
-    """By name, as `components/schemas` holds them."""
-    deployment = described(azure_openai.EmbeddingsBody, {**OPENAI_FIELDS, "input_type": INPUT_TYPE})
-    azure_v1 = described(
-        azure_openai.EmbeddingsBody, {**OPENAI_FIELDS, "input_type": INPUT_TYPE, "model": REQUIRED_MODEL}
-    )
-    return {
-        "EmbeddingsRequest": described(_openai_shape.EmbeddingsBody, OPENAI_FIELDS),
-        "DeploymentEmbeddingsRequest": deployment,
-        "AzureEmbeddingsRequest": azure_v1 | {"required": ["model", "input"]},
-        "InferenceEmbeddingsRequest": described(azure.EmbeddingsBody, AZURE_FIELDS) | {"additionalProperties": False},
-        "Content": described(gemini.Content, CONTENT_FIELDS) | {"required": ["parts"]},
-        "EmbedContentRequest": described(gemini.EmbedContentRequest, GEMINI_FIELDS)
-        | {"required": ["content"], **TITLE_NEEDS_DOCUMENT},
-        "BatchEmbedContentsRequest": described(gemini.BatchEmbedContentsRequest, BATCH_FIELDS)
-        | {"required": ["requests"]},
-    }
-
+REQUESTS: Mapping[str, Schema] = {
+    "AzureEmbeddingsRequest": {
+        "model": "text-embedding-3-small",
+        "input": ["How do I grow tomatoes?", "Tomatoes need sun."],
+    },
+}
+"""Examples of bodies of which no golden one was written down."""
 
 REQUIRED_MODEL: Schema = {"type": "string", "minLength": 1, "anyOf": None, "description": "A model's name or alias."}
 
 
-def described(model: type[BaseModel], fields: Mapping[str, Schema]) -> Schema:
+def body_schemas() -> dict[str, Schema]:
+    """By name, as `components/schemas` holds them."""
+    azure_fields = {**OPENAI_FIELDS, "input_type": INPUT_TYPE}
+    return {
+        "EmbeddingsRequest": described(_openai_shape.EmbeddingsBody, "What to embed, and how.", OPENAI_FIELDS),
+        "DeploymentEmbeddingsRequest": described(
+            azure_openai.EmbeddingsBody, "What to embed; the deployment in the path is the model.", azure_fields
+        ),
+        "AzureEmbeddingsRequest": described(
+            azure_openai.EmbeddingsBody, "What to embed, and how.", {**azure_fields, "model": REQUIRED_MODEL}
+        )
+        | {"required": ["model", "input"]},
+        "InferenceEmbeddingsRequest": described(
+            azure.EmbeddingsBody,
+            "What to embed, and how. The header `extra-parameters` tells what becomes of further fields.",
+            AZURE_FIELDS,
+        )
+        | {"additionalProperties": False},
+        "Content": described(gemini.Content, "A text, in parts.", CONTENT_FIELDS) | {"required": ["parts"]},
+        "EmbedContentRequest": described(gemini.EmbedContentRequest, "One content to embed, and how.", GEMINI_FIELDS)
+        | {"required": ["content"], **TITLE_NEEDS_DOCUMENT},
+        "BatchEmbedContentsRequest": described(
+            gemini.BatchEmbedContentsRequest, "Contents to embed, each in its own way.", BATCH_FIELDS
+        )
+        | {"required": ["requests"]},
+    }
+
+
+def described(model: type[BaseModel], description: str, fields: Mapping[str, Schema]) -> Schema:
     """The model's schema, each field overlaid by its entry in `fields`; `None` there takes a keyword away."""
     schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
     schema.pop("$defs", None)
     schema.pop("title", None)
+    schema["description"] = description  # the model's own is for those who read the code
     schema["properties"] = {name: _overlaid(schema["properties"][name], fields[name]) for name in schema["properties"]}
     return schema
 

@@ -3,16 +3,17 @@
 import json
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from gateway.core import errors
 from gateway.core.errors import GatewayError
 from gateway.dialects import azure, azure_openai, ctyun, gemini, openai
-from gateway.dialects._exchange import Dialect
-from infra.openapi.answers import ANSWERS, ERRORS, ref
-from infra.openapi.bodies import body_schemas
+from infra.openapi.answers import ANSWERS, ERRORS, alternatives, ref
+from infra.openapi.bodies import REQUESTS, body_schemas
+from infra.openapi.causes import Cause
+from infra.openapi.examples import AN_ID, RenderedError, error_name, errors_of, example_answers
+from infra.openapi.headers import HEADERS, header, headers_of_answers, headers_of_errors
 from infra.openapi.operations import OPERATIONS, Operation
 
 ROOT = Path(__file__).parents[2]
@@ -36,21 +37,6 @@ TABLES: Mapping[str, Mapping[type[GatewayError], Any]] = {  # Any: rows differ b
     "gemini": gemini.WIRE_ERRORS,
     "ctyun": ctyun.WIRE_ERRORS,
 }
-
-ABOUT_BODIES = {
-    errors.UnsupportedParameter,
-    errors.InputTooLong,
-    errors.RequestTooLarge,
-    errors.BodyTooLarge,
-    errors.WrongContentType,
-    errors.AllowanceExhausted,
-    errors.ProviderRefused,
-    errors.ProviderThrottled,
-    errors.ProviderUnavailable,
-    errors.ProviderTimeout,
-    errors.ProviderMisbehaved,
-}
-"""Causes that a request without a body does not meet."""
 
 PARAMETERS: Mapping[str, Json] = {
     "region": {
@@ -99,36 +85,30 @@ PARAMETERS: Mapping[str, Json] = {
     },
 }
 
+OK = 200
+
 MODEL_NAMES = {"gemini": "gemini-embedding-001"}
 """By dialect: the model of its examples."""
 
 CREDENTIALS: Mapping[str, Json] = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "A key, or a token of the identity provider."},
-    "apiKey": {"type": "apiKey", "in": "header", "name": "api-key"},
-    "googleApiKey": {"type": "apiKey", "in": "header", "name": "x-goog-api-key"},
-    "googleKeyInQuery": {"type": "apiKey", "in": "query", "name": "key"},
-}
-
-HEADERS: Mapping[str, Json] = {
-    "x-request-id": {"description": "Tell it when you complain.", "required": True, "schema": {"type": "string"}},
-    "retry-after": {
-        "description": "Seconds to wait.",
-        "required": True,
-        "schema": {"type": "integer", "minimum": 1, "maximum": 60},
+    "apiKey": {"type": "apiKey", "in": "header", "name": "api-key", "description": "As Azure's clients send it."},
+    "googleApiKey": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "x-goog-api-key",
+        "description": "As Google's clients send it. On paths that dialects share, the answer is then Gemini's.",
     },
-    "x-ratelimit-limit-requests": {"description": "Requests per minute.", "schema": {"type": "string"}},
-    "x-ratelimit-limit-tokens": {"description": "Tokens per minute.", "schema": {"type": "string"}},
-    "x-ratelimit-remaining-requests": {"description": "Requests left this minute.", "schema": {"type": "string"}},
-    "x-ratelimit-remaining-tokens": {"description": "Tokens left this minute.", "schema": {"type": "string"}},
-    "x-ratelimit-reset-requests": {"description": "Time until the minute ends.", "schema": {"type": "string"}},
-    "x-ratelimit-reset-tokens": {"description": "Time until the minute ends.", "schema": {"type": "string"}},
-    "x-gateway-route": {"description": "Which route of the model served.", "schema": {"type": "string"}},
-    "x-gateway-cache-hits": {"description": "Inputs that the cache answered.", "schema": {"type": "integer"}},
-    "x-gateway-cache-misses": {"description": "Inputs that the provider answered.", "schema": {"type": "integer"}},
-    "x-gateway-tokens-billed": {"description": "Tokens the provider was asked for.", "schema": {"type": "integer"}},
+    "googleKeyInQuery": {
+        "type": "apiKey",
+        "in": "query",
+        "name": "key",
+        "description": "As `x-goog-api-key`, for clients that cannot set a header.",
+    },
 }
+"""Alternatives, on every path."""
 
-TOO_MANY, OK = 429, 200
+WITH_GOOGLES_ONLY = " Read only if the request carries a Google credential."
 
 
 def build_document() -> Json:
@@ -141,11 +121,13 @@ def build_document() -> Json:
             "description": "One address in front of every embeddings model, in the words of every client.",
         },
         "servers": [{"url": "/"}],
+        "security": [{name: []} for name in CREDENTIALS],
         "tags": [{"name": name, "description": description} for name, description in DIALECTS.items()],
         "paths": _paths(),
         "components": {
-            "schemas": body_schemas() | dict(ANSWERS) | {_error_name(name): schema for name, schema in ERRORS.items()},
+            "schemas": body_schemas() | dict(ANSWERS) | {error_name(name): schema for name, schema in ERRORS.items()},
             "responses": {name: told for operation in OPERATIONS for name, told in _errors(operation).values()},
+            "examples": {**example_answers(), **_example_errors()},
             "headers": HEADERS,
             "securitySchemes": CREDENTIALS,
         },
@@ -175,7 +157,6 @@ def _operation(operation: Operation, path: str, number: int) -> Json:
         "operationId": operation.name + (str(number + 1) if number else ""),
         "tags": [operation.dialect.name],
         "summary": operation.summary,
-        "security": [{name: []} for name in operation.credentials],
         "responses": _responses(operation),
     }
     if operation.description:
@@ -183,9 +164,7 @@ def _operation(operation: Operation, path: str, number: int) -> Json:
     if parameters := list(_parameters(operation, path)):
         told["parameters"] = parameters
     if operation.body:
-        content: Json = {"schema": ref(operation.body)}
-        if examples := dict(_request_examples(operation)):
-            content["examples"] = examples
+        content = {"schema": ref(operation.body), "examples": _request_examples(operation)}
         told["requestBody"] = {"required": True, "content": {"application/json": content}}
     return told
 
@@ -195,104 +174,107 @@ def _parameters(operation: Operation, path: str) -> Iterator[Json]:
         told = {"name": name, **PARAMETERS[name]}
         if name == "name":
             told["example"] = MODEL_NAMES.get(operation.dialect.name, "text-embedding-3-small")
+        if name.startswith("page") and operation.shared_with:
+            told["description"] += WITH_GOOGLES_ONLY
         yield told
 
 
 def _responses(operation: Operation) -> Json:
-    answer: Json = {"schema": ref(operation.answer)}
-    if examples := dict(_answer_examples(_goldens(operation), OK)):
-        answer["examples"] = examples
-    told = [name for name in HEADERS if name != "retry-after" and (operation.body or "gateway" not in name)]
+    content = {"schema": ref(operation.answer), "examples": _answer_examples(operation)}
+    told = headers_of_answers(embeds=operation.body is not None)
     responses: Json = {
         "200": {
             "description": ANSWERS[operation.answer]["description"],
-            "headers": _headers(*told),
-            "content": {"application/json": answer},
+            "headers": told,
+            "content": {"application/json": content},
         }
     }
     if operation.answers_elsewhere:
         responses["303"] = {
             "description": "The answer is too large to be sent at once: fetch it, without your key, from `location`.",
-            "headers": {"location": {"required": True, "schema": {"type": "string", "format": "uri"}}},
+            "headers": {**told, "location": header("location")},
         }
     for status, (name, _) in sorted(_errors(operation).items()):
         responses[str(status)] = {"$ref": f"#/components/responses/{name}"}
     return responses
 
 
-def _headers(*names: str) -> Json:
-    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+def _request_examples(operation: Operation) -> Json:
+    written = {
+        name: {"summary": golden["title"], "value": golden["request"]["body"]} for name, golden in _goldens(operation)
+    }
+    return written or {"usual": {"summary": "Two texts", "value": REQUESTS[operation.body or ""]}}
+
+
+def _answer_examples(operation: Operation) -> Json:
+    written = {
+        name: {"summary": golden["title"], "value": json.loads(golden["answer"]["text"].replace("$REQUEST_ID", AN_ID))}
+        for name, golden in _goldens(operation)
+    }
+    return written | {name: _reference(name) for name in alternatives(operation.answer)}
+
+
+def _reference(example: str) -> Json:
+    return {"$ref": f"#/components/examples/{example}"}
 
 
 def _errors(operation: Operation) -> dict[int, tuple[str, Json]]:
     """By status: a name, and which causes the status stands for, in the words of the dialect."""
-    dialects = [operation.dialect, *([operation.shared_with] if operation.shared_with else [])]
-    name = "".join(_error_name(dialect.name) for dialect in dialects) + ("" if operation.body else "WithoutBody")
-    causes: dict[int, list[str]] = defaultdict(list)
-    for dialect in dialects:
-        for status, sentence in _sentences(operation, dialect):
-            causes[status].append(sentence)
+    name = "".join(error_name(dialect.name) for dialect in operation.dialects) + _kind(operation)
+    by_status: dict[int, list[RenderedError]] = defaultdict(list)
+    for dialect in operation.dialects:
+        for error in errors_of(dialect):
+            if _can_meet(operation, error.cause):
+                by_status[error.answer.status].append(error)
+    return {status: (f"{name}{status}", _response(operation, same)) for status, same in by_status.items()}
+
+
+def _kind(operation: Operation) -> str:
+    if operation.body:
+        return ""
+    return "OnPages" if "pageSize" in operation.parameters else "WithoutBody"
+
+
+def _can_meet(operation: Operation, cause: Cause) -> bool:
+    met = {"everywhere": True, "bodies": operation.body is not None, "pages": "pageSize" in operation.parameters}
+    return met[cause.at]
+
+
+def _response(operation: Operation, same: Sequence[RenderedError]) -> Json:
+    """What those errors, alike in status, have in common."""
+    schemas = [ref(error_name(dialect.name)) for dialect in operation.dialects]
+    content: Json = {
+        "schema": schemas[0] if len(schemas) == 1 else {"anyOf": schemas},
+        "examples": {error.name: _reference(error.name) for error in same},
+    }
     return {
-        status: (
-            f"{name}{status}",
-            {
-                "description": "\n".join(dict.fromkeys(sentences)),
-                "headers": _headers("x-request-id", *(("retry-after",) if status == TOO_MANY else ())),
-                "content": {"application/json": _error_content(operation, status, dialects)},
-            },
-        )
-        for status, sentences in causes.items()
+        "description": "\n".join(dict.fromkeys(f"- `{error.code}`: {error.cause.sentence}" for error in same)),
+        "headers": headers_of_errors([error.answer for error in same]),
+        "content": {"application/json": content},
     }
 
 
-def _sentences(operation: Operation, dialect: Dialect) -> Iterator[tuple[int, str]]:
-    for cause, row in TABLES[dialect.name].items():
-        if operation.body is None and cause in ABOUT_BODIES:
-            continue
-        about = (cause.__doc__ or "").strip().splitlines()[0]
-        yield row[0], f"- `{row[-1]}`: {about}"
-    if dialect is gemini.DIALECT:
-        yield 403, "- `PERMISSION_DENIED`: No key was given."
-
-
-def _error_content(operation: Operation, status: int, dialects: Sequence[Dialect]) -> Json:
-    schemas = [ref(_error_name(dialect.name)) for dialect in dialects]
-    content: Json = {"schema": schemas[0] if len(schemas) == 1 else {"anyOf": schemas}}
-    if operation.body and (examples := dict(_answer_examples(_goldens_of(operation.dialect), status))):
-        content["examples"] = examples
-    return content
-
-
-def _error_name(dialect: str) -> str:
-    return "".join(word.capitalize() for word in dialect.split("-")) + "Error"
+def _example_errors() -> Json:
+    return {
+        error.name: error.example
+        for operation in OPERATIONS
+        for dialect in operation.dialects
+        for error in errors_of(dialect)
+        if _can_meet(operation, error.cause)
+    }
 
 
 Golden = tuple[str, Json]
 """A name, and what `tests/unit/dialects/golden.py` says a file holds."""
 
 
-def _request_examples(operation: Operation) -> Iterator[tuple[str, Json]]:
-    for name, golden in _goldens(operation):
-        if golden["answer"]["status"] == OK:
-            yield name, {"summary": golden["title"], "value": golden["request"]["body"]}
-
-
-def _answer_examples(goldens: Iterable[Golden], status: int) -> Iterator[tuple[str, Json]]:
-    for name, golden in goldens:
-        if golden["answer"]["status"] == status:
-            text = golden["answer"]["text"].replace("$REQUEST_ID", "0a1b2c3d4e5f")
-            yield name, {"summary": golden["title"], "value": json.loads(text)}
-
-
 def _goldens(operation: Operation) -> Iterator[Golden]:
-    """Those that were sent to the operation's paths."""
+    """Those that were sent to the operation's paths, and answered."""
     patterns = [re.compile(re.sub(r"\{[\w:]+\}", ".+", path)) for path in operation.paths]
-    for name, golden in _goldens_of(operation.dialect):
+    for file in sorted((GOLDENS / operation.dialect.name).glob("*.json")):
+        golden = json.loads(file.read_text("utf-8"))
         path = golden["request"]["path"].partition("?")[0]
-        if operation.body and any(pattern.fullmatch(path) for pattern in patterns):
-            yield name, golden
-
-
-def _goldens_of(dialect: Dialect) -> Iterator[Golden]:
-    for file in sorted((GOLDENS / dialect.name).glob("*.json")):
-        yield file.stem, json.loads(file.read_text("utf-8"))
+        method = golden["request"]["method"].lower()
+        answered = golden["answer"]["status"] == OK and method == operation.method
+        if answered and any(pattern.fullmatch(path) for pattern in patterns):
+            yield file.stem, golden

@@ -12,6 +12,7 @@ class Operation:
     """One operation at all its paths, as the app's routes write them. `body` and `answer` are names of schemas.
 
     `answers_elsewhere`: whether a large answer is left in a bucket for the client to fetch.
+    `shared_with`: whose answers and errors some credentials get at the same paths.
     """
 
     dialect: Dialect
@@ -22,16 +23,16 @@ class Operation:
     body: str | None = None
     parameters: tuple[str, ...] = ()
     description: str = ""
-    credentials: tuple[str, ...] = ("bearer", "apiKey")
     answers_elsewhere: bool = False
     shared_with: Dialect | None = None
 
     @property
+    def dialects(self) -> tuple[Dialect, ...]:
+        return (self.dialect, self.shared_with) if self.shared_with else (self.dialect,)
+
+    @property
     def method(self) -> str:
         return "post" if self.body else "get"
-
-
-GOOGLES = ("googleApiKey", "googleKeyInQuery")
 
 
 def _gemini_paths(bases: Sequence[str], end: str, kinds: Sequence[str] = ("models",)) -> tuple[str, ...]:
@@ -41,27 +42,30 @@ def _gemini_paths(bases: Sequence[str], end: str, kinds: Sequence[str] = ("model
 BASES = (*gemini.UNSHARED, gemini.SHARED)
 KINDS = ("models", "tunedModels")
 
-ONE_TEXT = "A Bearer token is taken as well as Google's own ways to send a key."
+CTYUNS = "Keys marked as Ctyun's get that dialect's answers and errors here."
 
 OPERATIONS = (
     Operation(
         dialect=openai.DIALECT,
         name="createEmbeddings",
         summary="Embed texts",
-        description="Keys marked as Ctyun's get that dialect's answers here.",
+        description=CTYUNS,
         paths=("/v1/embeddings",),
         body="EmbeddingsRequest",
-        answer="Embeddings",
+        answer="AnyEmbeddings",
         answers_elsewhere=True,
+        shared_with=ctyun.DIALECT,
     ),
     Operation(
         dialect=openai.DIALECT,
         name="createRegionalEmbeddings",
         summary="Embed texts in the region of this address",
+        description=CTYUNS,
         paths=("/openai/{region}/v1/embeddings", "/api/public/openai/{region}/v1/embeddings"),
         body="EmbeddingsRequest",
-        answer="Embeddings",
+        answer="AnyEmbeddings",
         answers_elsewhere=True,
+        shared_with=ctyun.DIALECT,
     ),
     Operation(
         dialect=openai.DIALECT,
@@ -69,6 +73,7 @@ OPERATIONS = (
         summary="List models",
         description="With `x-goog-api-key` or `?key=` the answer is Gemini's, page by page (`pageSize`, `pageToken`).",
         paths=("/v1/models",),
+        parameters=("pageSize", "pageToken"),
         answer="AnyModelList",
         shared_with=gemini.DIALECT,
     ),
@@ -153,21 +158,18 @@ OPERATIONS = (
         dialect=gemini.DIALECT,
         name="embedContent",
         summary="Embed one content",
-        description=ONE_TEXT,
         paths=_gemini_paths(BASES, "/{name:path}:embedContent", KINDS),
         body="EmbedContentRequest",
         answer="EmbedContentResponse",
-        credentials=GOOGLES,
     ),
     Operation(
         dialect=gemini.DIALECT,
         name="batchEmbedContents",
         summary="Embed several contents",
-        description=f"Requests may differ in task type, title and length; those alike count as one request. {ONE_TEXT}",
+        description="Requests may differ in task type, title and length; those alike count as one request.",
         paths=_gemini_paths(BASES, "/{name:path}:batchEmbedContents", KINDS),
         body="BatchEmbedContentsRequest",
         answer="BatchEmbedContentsResponse",
-        credentials=GOOGLES,
     ),
     Operation(
         dialect=gemini.DIALECT,
@@ -176,7 +178,6 @@ OPERATIONS = (
         paths=_gemini_paths(gemini.UNSHARED, ""),
         parameters=("pageSize", "pageToken"),
         answer="GeminiModelList",
-        credentials=GOOGLES,
     ),
     Operation(
         dialect=gemini.DIALECT,
@@ -184,7 +185,6 @@ OPERATIONS = (
         summary="Show a model",
         paths=_gemini_paths(gemini.UNSHARED, "/{name:path}"),
         answer="GeminiModel",
-        credentials=GOOGLES,
     ),
     Operation(
         dialect=ctyun.DIALECT,

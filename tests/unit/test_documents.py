@@ -2,6 +2,8 @@
 
 import json
 import re
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import jsonschema_rs
@@ -9,11 +11,15 @@ import pytest
 
 from gateway import documents
 from gateway.app import ROUTERS
+from gateway.dialects import gemini
 from infra.openapi import table
+from infra.openapi.answers import alternatives
+from infra.openapi.causes import CAUSES
 from infra.openapi.document import PLACE, as_text, build_document, shown
-from infra.openapi.operations import OPERATIONS
+from infra.openapi.examples import GEMINI_MODEL, MODEL, example_answers
+from infra.openapi.operations import OPERATIONS, Operation
 from tests.unit.dialects.golden import Golden, every_golden
-from tests.unit.dialects.stage import Stage
+from tests.unit.dialects.stage import KEY, Stage
 
 DOCUMENT: dict[str, Any] = json.loads(PLACE.read_text("utf-8"))
 
@@ -47,25 +53,113 @@ def test_every_dialect_has_operations() -> None:
     assert {operation.dialect.name for operation in OPERATIONS} == {router.dialect.name for router in ROUTERS}
 
 
-def test_every_operation_with_a_body_has_an_example_of_its_answer() -> None:
-    lacking = [
-        operation.name
-        for operation in OPERATIONS
-        if operation.body and not DOCUMENT["paths"][shown(operation.paths[0])]["post"]["responses"]["200"]["content"]
+def resolved(place: dict[str, Any]) -> Any:
+    """What stands there, or what it refers to: an example, a schema, which have no type."""
+    if "$ref" not in place:
+        return place
+    _, _, kind, name = place["$ref"].split("/")
+    return DOCUMENT["components"][kind][name]
+
+
+def contents() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every body of a request or an answer, and where it stands."""
+    for path, methods in DOCUMENT["paths"].items():
+        for method, told in methods.items():
+            bodies = {**told["responses"], "body": told.get("requestBody", {})}
+            for name, body in bodies.items():
+                for content in resolved(body).get("content", {}).values():
+                    yield f"{method} {path} {name}", content
+
+
+def test_every_body_and_every_answer_has_an_example() -> None:
+    assert [place for place, content in contents() if not content.get("examples")] == []
+
+
+def test_every_example_is_what_its_schema_says() -> None:
+    wrong = [
+        f"{place} {name}"
+        for place, content in contents()
+        for name, example in content["examples"].items()
+        if not validator_of(content).is_valid(resolved(example)["value"])
     ]
 
-    assert lacking == []
+    assert wrong == []
+
+
+def test_no_example_is_left_over() -> None:
+    used = {
+        example["$ref"].rpartition("/")[2]
+        for _, content in contents()
+        for example in content["examples"].values()
+        if "$ref" in example
+    }
+
+    assert DOCUMENT["components"]["examples"].keys() == used
+
+
+def test_every_cause_is_told() -> None:
+    assert {type(cause.error) for cause in CAUSES} == set(table.errors_in_order())
+
+
+def test_every_way_to_send_a_key_is_told_of_every_operation() -> None:
+    own = [told for methods in DOCUMENT["paths"].values() for told in methods.values() if "security" in told]
+
+    assert own == []
+    assert DOCUMENT["security"] == [{name: []} for name in DOCUMENT["components"]["securitySchemes"]]
+
+
+@pytest.mark.parametrize(
+    "credential",
+    [{"authorization": f"Bearer {KEY}"}, {"api-key": KEY}, {"x-goog-api-key": KEY}],
+    ids=lambda credential: next(iter(credential)),
+)
+@pytest.mark.parametrize("operation", [each for each in OPERATIONS if not each.body], ids=lambda each: each.name)
+async def test_examples_of_models_are_what_the_app_answers(operation: Operation, credential: dict[str, str]) -> None:
+    googles = operation.dialect is gemini.DIALECT
+    switched = operation.shared_with is gemini.DIALECT and "x-goog-api-key" in credential
+    model = GEMINI_MODEL if googles or switched else MODEL
+    path = operation.paths[0].replace("{region}", "eu").replace("{name:path}", model.name)
+
+    response = await Stage(models=[model]).send("GET", path, headers=credential)
+
+    assert response.json() == example_answers()[alternatives(operation.answer)[switched]]["value"]
+
+
+@pytest.mark.parametrize("path", DOCUMENT["paths"])
+async def test_an_answer_carries_no_header_that_is_not_told(path: str) -> None:
+    ((method, told),) = DOCUMENT["paths"][path].items()
+    address = re.sub(r"\{(name|deployment)\}", MODEL.name, path).replace("{region}", "eu")
+    example = (
+        next(iter(told["requestBody"]["content"]["application/json"]["examples"].values())) if method == "post" else {}
+    )
+
+    stage = Stage(models=[replace(MODEL, name=name, aliases=()) for name in (MODEL.name, "BERT", "ClovisEmbeddings")])
+    response = await stage.send(method.upper(), address, json=example.get("value"))
+
+    own = {name for name in response.headers if name.startswith("x-") or name in {"retry-after", "allow"}}
+    assert own <= resolved(told["responses"][str(response.status_code)])["headers"].keys()
+
+
+def test_a_wait_is_told_where_there_is_one() -> None:
+    for path, methods in DOCUMENT["paths"].items():
+        for told in methods.values():
+            headers = {status: resolved(answer).get("headers", {}) for status, answer in told["responses"].items()}
+            assert "retry-after" in headers["503"], path
+            if "429" in headers:
+                assert headers["429"].keys() >= {"retry-after", "retry-after-ms"}, path
+
+
+def validator_of(content: dict[str, Any]) -> Any:
+    """A validator, which has no types, of what stands there."""
+    return jsonschema_rs.validator_for({**content["schema"], "components": DOCUMENT["components"]})
 
 
 def validator(path: str, *keys: str) -> Any:
-    """A validator, which has no types, of the schema at that place of an operation."""
+    """The same, of that place of an operation."""
     place = DOCUMENT["paths"][path]["post"]
     for key in keys:
-        place = place[key]
-        if "$ref" in place:
-            place = DOCUMENT["components"]["responses"][place["$ref"].rpartition("/")[2]]
-    schema = {**place["content"]["application/json"]["schema"], "components": DOCUMENT["components"]}
-    return jsonschema_rs.validator_for(schema)
+        place = resolved(place[key])
+    return validator_of(place["content"]["application/json"])
 
 
 def path_of(golden: Golden) -> str:
