@@ -3,7 +3,6 @@
 Files are imported when a model first needs them: a cold start that answers from the cache imports none.
 """
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -23,8 +22,8 @@ if TYPE_CHECKING:
 class Parts:
     """What providers are made of.
 
-    `time_left` is how many seconds the request under way still has; no call waits longer. `embedded_function` is the
-    name of our own model's function, `invoke` calls it, and raises `invoke_timed_out` or `invoke_failed`.
+    `embedded_function` is the name of our own model's function, `invoke` calls it, and raises `invoke_timed_out` or
+    `invoke_failed`.
     """
 
     keys: ProviderKeys
@@ -33,7 +32,6 @@ class Parts:
     invoke_timed_out: type[Exception] = TimeoutError
     invoke_failed: type[Exception] = OSError
     allow_loopback: bool = False
-    time_left: Callable[[], float] = lambda: math.inf
 
 
 @dataclass(slots=True)
@@ -79,7 +77,6 @@ class OverHttp:
             vendor=self.vendor(),
             keys=providers.parts.keys,
             connections=providers.shared_connections(),
-            time_left=providers.parts.time_left,
         )
 
     def vendor(self) -> "Vendor":
@@ -97,7 +94,6 @@ def in_own_lambda(providers: Providers) -> Provider:
         invoke=parts.invoke,
         timed_out=parts.invoke_timed_out,
         failed=parts.invoke_failed,
-        time_left=parts.time_left,
     )
 
 

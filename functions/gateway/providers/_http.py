@@ -5,8 +5,6 @@ A vendor is a module with three pure functions, `build_call`, `read_reply` and `
 """
 
 import asyncio
-import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -57,12 +55,11 @@ class Vendor(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpProvider:
-    """Asks one kind of vendor. `time_left` is how many seconds the request under way still has."""
+    """Asks one kind of vendor."""
 
     vendor: Vendor
     keys: ProviderKeys
     connections: Connections
-    time_left: Callable[[], float] = lambda: math.inf
 
     async def embed(self, call: ProviderCall) -> EmbeddingResult:
         """One call, one reply; retries are nobody's business here."""
@@ -82,7 +79,7 @@ class HttpProvider:
         return (await self.keys.key(provider.key)).strip() if provider.key else None
 
     async def _send(self, http_call: HttpCall, call: ProviderCall) -> HttpReply:
-        seconds = min(call.route.provider.timeout, self.time_left())
+        seconds = call.route.provider.timeout
         try:
             async with asyncio.timeout(seconds):
                 return await self.connections.send(http_call, limit=reply_limit(call))

@@ -5,8 +5,6 @@ Event `{"texts": [str, ...], "truncate": bool}`; answer `{"vectors": base64 of f
 """
 
 import asyncio
-import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -68,12 +66,11 @@ class EmbeddedProvider:
     invoke: Invoke
     timed_out: type[Exception] = TimeoutError
     failed: type[Exception] = OSError
-    time_left: Callable[[], float] = lambda: math.inf
 
     async def embed(self, call: ProviderCall) -> EmbeddingResult:
         """One invocation; raises `InputTooLong` with the position among the call's inputs."""
         payload = build_event(call)
-        seconds = min(call.route.provider.timeout, self.time_left())
+        seconds = call.route.provider.timeout
         try:
             async with asyncio.timeout(seconds):
                 answer = await self.invoke(self.function_name, payload, timeout=seconds)

@@ -4,7 +4,7 @@ import asyncio
 import base64
 import json
 import struct
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import msgspec
@@ -162,10 +162,11 @@ async def test_a_function_that_fails_is_unavailable_and_a_late_one_timed_out(
     assert caught.value.__cause__ is failure
 
 
-async def test_no_call_waits_longer_than_the_request_has() -> None:
+async def test_no_call_waits_longer_than_its_row_says() -> None:
     function = Function(answer((1, 2), tokens=[1]), delay=30)
+    hurried = replace(EMBEDDED, provider=replace(EMBEDDED.provider, timeout=0.02))
 
     with pytest.raises(ProviderTimeout):
-        await provider_of(function, time_left=lambda: 0.02).embed(a_call("a", route=EMBEDDED))
+        await provider_of(function).embed(a_call("a", route=hurried))
 
     assert function.events[0][2] == 0.02

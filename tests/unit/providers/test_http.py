@@ -194,16 +194,6 @@ async def test_no_call_waits_longer_than_its_row_says(vendor: RunningVendor, pro
         await provider.embed(call_to(vendor, "slow-30s", timeout=0.05))
 
 
-@pytest.mark.parametrize("left", [0.05, 0.0, -1.0])
-async def test_no_call_waits_longer_than_the_request_has(
-    vendor: RunningVendor, connections: Connections, left: float
-) -> None:
-    provider = HttpProvider(vendor=openai, keys=Keys(vendor=KEY), connections=connections, time_left=lambda: left)
-
-    with pytest.raises(ProviderTimeout):
-        await provider.embed(call_to(vendor, "slow-30s", timeout=25))
-
-
 async def test_calls_of_a_request_are_under_way_side_by_side(vendor: RunningVendor, provider: HttpProvider) -> None:
     results = await asyncio.gather(*(provider.embed(call_to(vendor, "slow-0.1s", text)) for text in "abcdefgh"))
 

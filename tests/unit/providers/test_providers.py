@@ -33,22 +33,20 @@ def test_every_kind_makes_a_provider_once(kind: str) -> None:
 
 
 def test_a_vendor_over_http_has_its_parts() -> None:
-    providers = Providers(parts(time_left=lambda: 7.0))
+    providers = Providers(parts())
 
     provider = providers("openai")
 
     assert isinstance(provider, HttpProvider)
     assert provider.vendor.__class__.__name__ == "module"
     assert provider.connections is providers.shared_connections()
-    assert provider.time_left() == 7
 
 
 def test_our_own_model_has_its_parts() -> None:
-    provider = Providers(parts(invoke_timed_out=Late, time_left=lambda: 7.0))("embedded")
+    provider = Providers(parts(invoke_timed_out=Late))("embedded")
 
     assert isinstance(provider, EmbeddedProvider)
     assert (provider.function_name, provider.invoke, provider.timed_out) == ("model", invoke, Late)
-    assert provider.time_left() == 7
 
 
 def test_a_kind_of_a_later_version_is_unavailable() -> None:
