@@ -58,11 +58,12 @@ router = DialectRouter(DIALECT)
     "/api/public/openai/{region}/v1/embeddings",
 )
 async def embeddings(exchange: Exchange) -> Answer:
-    """One vector per input, in input order; also for the keys of Ctyun's customers, who share this path."""
+    """One vector per input, in input order; also for the keys of Ctyun's customers, who share `/v1`."""
     caller = await exchange.authenticate()
-    if caller.dialect == ctyun.DIALECT.name:
-        return await ctyun.embed(exchange, caller)
     check_region(exchange)
+    # Who names a region in the path speaks as Langdock does, whatever the key says.
+    if caller.dialect == ctyun.DIALECT.name and "region" not in exchange.request.path_params:
+        return await ctyun.embed(exchange, caller)
     body = await exchange.read(shape.EmbeddingsBody)
     request = shape.to_core(body, exchange.cache_use(), model=body.model)
     embedded = await exchange.gateway.embed(request, caller, exchange.record)

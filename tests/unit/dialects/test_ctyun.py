@@ -31,6 +31,32 @@ async def test_keys_marked_so_speak_it_on_the_shared_path(where: dict[str, str])
     assert error.json()["error"]["type"] == "MODEL_NOT_FOUND"
 
 
+REGION_PATHS = pytest.mark.parametrize("path", ["/openai/{}/v1/embeddings", "/api/public/openai/{}/v1/embeddings"])
+
+
+@REGION_PATHS
+@pytest.mark.parametrize("dialect", [None, "ctyun"])
+@pytest.mark.parametrize(("region", "status"), [("eu", 200), ("us", 403), ("mars", 404)])
+async def test_a_region_in_the_path_binds_every_key(path: str, dialect: str | None, region: str, status: int) -> None:
+    stage = Stage(dialect=dialect)
+
+    response = await stage.post(path.format(region), model="echo", input="a")
+
+    assert response.status_code == status
+    assert len(stage.provider.calls) == (1 if status == 200 else 0)
+
+
+@REGION_PATHS
+async def test_keys_marked_so_speak_openai_where_the_path_names_a_region(path: str) -> None:
+    stage = Stage(dialect="ctyun")
+
+    answer = await stage.post(path.format("eu"), model="echo", input="a")
+    error = await stage.post(path.format("eu"), model="nothing", input="a")
+
+    assert "embeddings" not in answer.json()["data"][0]
+    assert error.json()["error"]["code"] == "model_not_found"
+
+
 async def test_other_keys_do_not() -> None:
     answer = await Stage().post("/v1/embeddings", model="echo", input="a")
 
