@@ -16,9 +16,10 @@ from gateway.core import errors
 from gateway.core.allowance import retry_after
 from gateway.core.catalogue import Model
 from gateway.core.embedding import EmbeddingRequest, Purpose, Usage
-from gateway.core.errors import GatewayError, InvalidRequest, RequestTooLarge, UnsupportedParameter
+from gateway.core.errors import GatewayError, InvalidRequest, RequestTooLarge
 from gateway.core.vectors import to_json
 from gateway.dialects._exchange import Answer, Dialect, Exchange, path_text, renamed
+from gateway.dialects._gemini_parts import text_of
 from gateway.dialects._openai_shape import retry_headers
 from gateway.dialects._router import DialectRouter
 from gateway.operations.embed_each import EmbeddedEach, embed_each
@@ -50,26 +51,10 @@ PURPOSES: dict[TaskType, Purpose | None] = {
     "CODE_RETRIEVAL_QUERY": Purpose.CODE_QUERY,
 }
 
-OTHER_PARTS = {
-    "inlineData": "inline media",
-    "inline_data": "inline media",
-    "fileData": "files",
-    "file_data": "files",
-    "functionCall": "function calls",
-    "function_call": "function calls",
-    "functionResponse": "function responses",
-    "function_response": "function responses",
-    "executableCode": "executable code",
-    "executable_code": "executable code",
-    "codeExecutionResult": "results of code",
-    "code_execution_result": "results of code",
-}
-"""What a part may hold instead of text."""
-
-BESIDE_TEXT = {"thought", "thoughtSignature", "thought_signature", "videoMetadata", "video_metadata"}
-"""What says something about a part without being one."""
-
 SPELLINGS = {"task_type": "taskType", "output_dimensionality": "outputDimensionality"}
+
+PAGE_PARAMETERS = (("pageSize", "page_size"), ("pageToken", "page_token"))
+"""Each in both spellings."""
 
 WIRE_NAMES = {"input": "content", "purpose": "taskType", "dimensions": "outputDimensionality"}
 """What the core calls a parameter → what this dialect's clients call it."""
@@ -137,11 +122,7 @@ def word(detail: Any) -> tuple[str, str]:  # a pydantic ErrorDetails, which is a
 
 def to_core(body: EmbedContentRequest, exchange: Exchange, name: str, place: str = "") -> EmbeddingRequest:
     """The request in our own words; raises `InvalidRequest`. `place` is where it stands in a batch, dot included."""
-    if body.model is not None and _bare(body.model) != name:
-        raise InvalidRequest(
-            f"The model at '{place}model' must be the one in the path, 'models/{name}', or none.",
-            param=f"{place}model",
-        )
+    _check_model(body.model, name, f"{place}model")
     purpose = PURPOSES[body.task_type or "TASK_TYPE_UNSPECIFIED"]
     title = body.title or None
     if title is not None and purpose is not Purpose.DOCUMENT:
@@ -151,7 +132,7 @@ def to_core(body: EmbedContentRequest, exchange: Exchange, name: str, place: str
         )
     return EmbeddingRequest(
         model=name,
-        inputs=(text_of(body.content, f"{place}content"),),
+        inputs=(_input(body.content, f"{place}content"),),
         dimensions=body.output_dimensionality,
         purpose=purpose,
         title=title,
@@ -159,37 +140,17 @@ def to_core(body: EmbedContentRequest, exchange: Exchange, name: str, place: str
     )
 
 
-def _bare(name: str) -> str:
-    return name.removeprefix("models/").removeprefix("tunedModels/")
+def _check_model(told: str | None, name: str, path: str) -> None:
+    if told is not None and told.removeprefix("models/").removeprefix("tunedModels/") != name:
+        raise InvalidRequest(
+            f"The model at '{path}' must be the one in the path, 'models/{name}', or none.", param=path
+        )
 
 
-def text_of(content: Content | None, path: str) -> str:
-    """The text of a content: its parts are one input, a line each; raises `InvalidRequest`."""
+def _input(content: Content | None, path: str) -> str:
     if content is None:
         raise InvalidRequest(f"'{path}' is required.", param=path)
-    texts = [_part_text(part, f"{path}.parts[{index}]") for index, part in enumerate(content.parts or ())]
-    text = "\n".join(texts)
-    if not text:
-        raise InvalidRequest(f"'{path}' has no text: give it at least one part with text.", param=path)
-    return text
-
-
-def _part_text(part: Mapping[str, Any], path: str) -> str:  # JSON as it came
-    for field in part:
-        if field in OTHER_PARTS:
-            raise UnsupportedParameter(
-                f"'{path}.{field}': only text is embedded, not {OTHER_PARTS[field]}.", param=path
-            )
-        if field != "text" and field not in BESIDE_TEXT:
-            raise InvalidRequest(
-                f"Invalid JSON payload received. Unknown name \"{field}\" at '{path}': Cannot find field.",
-                param=f"{path}.{field}",
-                unknown=True,
-            )
-    text = part.get("text")
-    if not isinstance(text, str) or not text:
-        raise InvalidRequest(f"'{path}.text' must be a string, not empty.", param=f"{path}.text")
-    return text
+    return text_of(content.parts or (), path)
 
 
 def single_answer(embedded: EmbeddedEach) -> Answer:
@@ -295,6 +256,8 @@ DIALECT = Dialect(
         "POST /v1beta/models/{model}:embedContent",
         "POST /v1beta/models/{model}:batchEmbedContents",
         "GET /v1beta/models",
+        "GET /v1beta/models/{model}",
+        "with tunedModels for models in the first two",
         "and the same under /v1, /gemini/v1beta and /gemini/v1",
     ),
 )
@@ -337,6 +300,7 @@ async def batch_embed_contents(exchange: Exchange) -> Answer:
     name = exchange.request.path_params["name"]
     asked = body.requests or ()
     _check_count(asked, await exchange.gateway.models.find(name))
+    _check_model(body.model, name, "model")
     requests = [to_core(each, exchange, name, f"requests[{index}].") for index, each in enumerate(asked)]
     return batch_answer(await embed_each(exchange.gateway.embed, requests, caller, exchange.record))
 
@@ -356,11 +320,19 @@ def _check_count(requests: Sequence[EmbedContentRequest], model: Model) -> None:
 async def list_models(exchange: Exchange) -> Answer:
     """The models this key may use here, a page at a time."""
     models = await exchange.gateway.models.every(await exchange.authenticate())
-    query = exchange.request.query_params
-    page, following = _page(models, query.get("pageSize", ""), query.get("pageToken", ""))
+    size, token = (_asked_once(exchange, *spellings) for spellings in PAGE_PARAMETERS)
+    page, following = _page(models, size, token)
     body: dict[str, Any] = {"models": [model_resource(model) for model in page]}
     # An empty token, or one that leads to an empty page, makes Google's clients fail.
     return Answer(body=orjson.dumps(body | ({"nextPageToken": following} if following else {})))
+
+
+def _asked_once(exchange: Exchange, name: str, other_spelling: str) -> str:
+    query = exchange.request.query_params
+    values = query.getlist(name) + query.getlist(other_spelling)
+    if len(values) > 1:
+        raise InvalidRequest(f"'{name}' is given {len(values)} times; give it once.", param=name)
+    return values[0] if values else ""
 
 
 def _page(models: Sequence[Model], size: str, token: str) -> tuple[Sequence[Model], str | None]:
@@ -373,7 +345,7 @@ def _page(models: Sequence[Model], size: str, token: str) -> tuple[Sequence[Mode
 
 def _number(size: str) -> int:
     if size and not (size.isascii() and size.isdecimal() and len(size) <= DIGITS_OF_INT32 and int(size) <= INT32):
-        raise InvalidRequest("Invalid value at 'page_size': it must be a number, 0 or more.", param="pageSize")
+        raise InvalidRequest("Invalid value at 'pageSize': it must be a number, 0 or more.", param="pageSize")
     return min(int(size or 0) or 50, 1000)
 
 

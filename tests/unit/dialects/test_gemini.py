@@ -153,6 +153,16 @@ async def test_null_means_absent() -> None:
     assert response.status_code == 200
 
 
+async def test_null_means_absent_in_a_part() -> None:
+    stage = Stage()
+    part = {"text": "a", "inlineData": None, "file_data": None, "thought": None}
+
+    response = await stage.post("/v1beta/models/echo:embedContent", content={"parts": [part]})
+
+    assert response.status_code == 200
+    assert stage.provider.inputs == ["a"]
+
+
 async def test_requests_of_one_batch_may_ask_for_different_things() -> None:
     stage = by_purpose(shortenable=True)
     requests = [
@@ -217,6 +227,8 @@ def field_of(error: dict[str, Any]) -> str:
         ({"content": {"parts": [{"text": "a"}, {"inlineData": {}}]}}, "content.parts[1]"),
         ({"content": {"parts": [{"file_data": {}}]}}, "content.parts[0]"),
         ({"content": {"parts": [{"foo": 1}]}}, "content.parts[0].foo"),
+        ({"content": {"parts": [{"text": "a", "foo": None}]}}, "content.parts[0].foo"),
+        ({"content": {"parts": [{"text": None, "inlineData": None}]}}, "content.parts[0].text"),
         ({"content": "a"}, "content"),
         ({"foo": 1}, "foo"),
         ({"taskType": "SEARCH"}, "taskType"),
@@ -285,6 +297,19 @@ async def test_a_batch_is_as_long_as_googles_unless_the_catalogue_says_more(most
     response = await stage.post("/v1beta/models/echo:batchEmbedContents", requests=requests)
 
     assert response.status_code == status
+
+
+@pytest.mark.parametrize(
+    ("model", "status"),
+    [("models/echo", 200), ("tunedModels/echo", 200), ("echo", 200), (None, 200), ("models/b", 400)],
+)
+async def test_the_model_of_a_batch_is_that_of_the_path(model: str | None, status: int) -> None:
+    response = await Stage().post(
+        "/v1beta/models/echo:batchEmbedContents", model=model, requests=[{"content": content("a")}]
+    )
+
+    assert response.status_code == status
+    assert status == 200 or field_of(error_of(response, 400, "INVALID_ARGUMENT")) == "model"
 
 
 @pytest.mark.parametrize("body", [{}, {"requests": []}, {"requests": None}])
@@ -396,7 +421,31 @@ async def test_pages_cover_all_models_once_and_none_is_empty(count: int, size: i
     assert names == [f"models/m{number:03}" for number in range(count)]
 
 
-@pytest.mark.parametrize("query", ["pageSize=x", "pageSize=-1", "pageSize=2147483648", "pageSize=99999999999"])
+async def test_a_page_is_asked_for_in_both_spellings() -> None:
+    stage = Stage(models=[make_model(name=name) for name in "abc"])
+
+    page = await stage.get_json("/v1beta/models?page_size=1&page_token=a")
+
+    assert ([model["name"] for model in page["models"]], page["nextPageToken"]) == (["models/b"], "b")
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("pageSize=1&pageSize=1", "pageSize"),
+        ("pageSize=1&page_size=2", "pageSize"),
+        ("page_token=a&page_token=b", "pageToken"),
+    ],
+)
+async def test_a_page_is_asked_for_once(query: str, field: str) -> None:
+    response = await Stage().send("GET", f"/v1beta/models?{query}")
+
+    assert field_of(error_of(response, 400, "INVALID_ARGUMENT")) == field
+
+
+@pytest.mark.parametrize(
+    "query", ["pageSize=x", "page_size=x", "pageSize=-1", "pageSize=2147483648", "pageSize=99999999999"]
+)
 async def test_a_wrong_page_is_refused(query: str) -> None:
     response = await Stage().send("GET", f"/v1beta/models?{query}")
 
