@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from gateway import documents
 from gateway.core.errors import GatewayError, MethodNotAllowed, ResourceNotFound
@@ -19,18 +20,22 @@ NOT_FOUND, METHOD_NOT_ALLOWED = 404, 405
 ROUTERS = (gemini.router, azure.router, azure_openai.router, ctyun.router, openai.router)
 
 DIALECT_BY_PREFIX: tuple[tuple[str, Dialect], ...] = (
-    ("/v1beta/", gemini.DIALECT),
-    ("/gemini/", gemini.DIALECT),
-    ("/upload/", gemini.DIALECT),
-    ("/ctyun/", ctyun.DIALECT),
-    ("/openai/eu/", openai.DIALECT),
-    ("/openai/us/", openai.DIALECT),
-    ("/openai/", azure_openai.DIALECT),
+    ("/v1beta", gemini.DIALECT),
+    ("/v1/tunedModels", gemini.DIALECT),
+    ("/gemini", gemini.DIALECT),
+    ("/upload", gemini.DIALECT),
+    ("/ctyun", ctyun.DIALECT),
+    ("/v1/embeddings", openai.DIALECT),
+    ("/api/public/openai", openai.DIALECT),
+    ("/openai/eu", openai.DIALECT),
+    ("/openai/us", openai.DIALECT),
+    ("/openai", azure_openai.DIALECT),
     ("/embeddings", azure.DIALECT),
-    ("/images/", azure.DIALECT),
-    ("/models/", azure.DIALECT),
+    ("/images", azure.DIALECT),
+    ("/models", azure.DIALECT),
     ("/info", azure.DIALECT),
 )
+"""For paths that no route has: the first that is the path or, with a slash after it, its beginning."""
 
 EXPOSED_HEADERS = (
     "retry-after",
@@ -91,8 +96,11 @@ async def _outside(request: Request, exception: Exception) -> Response:
 
 def _cause(request: Request, exception: Exception, dialect: Dialect) -> GatewayError:
     # To POST models/m:verb with an unknown verb is no wrong method, though a model might have that name.
-    is_verb = request.method == "POST" and ":" in request.url.path.rpartition("/")[2]
-    if isinstance(exception, HTTPException) and exception.status_code == METHOD_NOT_ALLOWED and not is_verb:
+    if (
+        isinstance(exception, HTTPException)
+        and exception.status_code == METHOD_NOT_ALLOWED
+        and not _asks_a_verb(request)
+    ):
         allowed = (exception.headers or {}).get("Allow", "").split(", ")
         usual = sorted(set(allowed) - {"HEAD"})
         return MethodNotAllowed(f"{request.method} is not allowed here; use {' or '.join(usual)}.", allowed=allowed)
@@ -101,11 +109,32 @@ def _cause(request: Request, exception: Exception, dialect: Dialect) -> GatewayE
     )
 
 
+def _asks_a_verb(request: Request) -> bool:
+    return request.method == "POST" and ":" in request.url.path.rpartition("/")[2]
+
+
 def _dialect_of(request: Request) -> Dialect:
-    """The dialect that the path suggests, or else the credential."""
+    """The dialect whose path it is, or else the one that its beginning suggests, or else the credential."""
+    if request.url.path.startswith("/v1/models/") and _asks_a_verb(request):
+        return gemini.DIALECT
+    return _owner(request) or _suggested(request.url.path) or _likeliest(request)
+
+
+def _owner(request: Request) -> Dialect | None:
+    for router in ROUTERS:
+        if any(route.matches(request.scope)[0] is not Match.NONE for route in router.routes):
+            return router.dialect
+    return None
+
+
+def _suggested(path: str) -> Dialect | None:
     for prefix, dialect in DIALECT_BY_PREFIX:
-        if request.url.path.startswith(prefix):
+        if path == prefix or path.startswith(f"{prefix}/"):
             return dialect
+    return None
+
+
+def _likeliest(request: Request) -> Dialect:
     if gemini.has_googles_credential(request.scope):
         return gemini.DIALECT
     return azure.DIALECT if "api-key" in request.headers else openai.DIALECT

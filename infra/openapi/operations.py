@@ -60,12 +60,10 @@ OPERATIONS = (
         dialect=openai.DIALECT,
         name="createRegionalEmbeddings",
         summary="Embed texts in the region of this address",
-        description=CTYUNS,
         paths=("/openai/{region}/v1/embeddings", "/api/public/openai/{region}/v1/embeddings"),
         body="EmbeddingsRequest",
-        answer="AnyEmbeddings",
+        answer="Embeddings",
         answers_elsewhere=True,
-        shared_with=ctyun.DIALECT,
     ),
     Operation(
         dialect=openai.DIALECT,
@@ -201,5 +199,12 @@ OPERATIONS = (
         summary="List models",
         paths=("/ctyun/v1/models",),
         answer="ModelList",
+    ),
+    Operation(
+        dialect=ctyun.DIALECT,
+        name="retrieveCtyunModel",
+        summary="Show a model",
+        paths=("/ctyun/v1/models/{name:path}",),
+        answer="Model",
     ),
 )

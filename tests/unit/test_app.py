@@ -26,6 +26,87 @@ async def test_an_unknown_path_is_answered_in_the_likeliest_dialect_and_says_wha
     assert mark in response.json()["error"]["message"]
 
 
+CREDENTIALS = pytest.mark.parametrize(
+    "headers", [{"authorization": f"Bearer {KEY}"}, {"api-key": KEY}, {"x-goog-api-key": KEY}, {}]
+)
+
+
+@CREDENTIALS
+@pytest.mark.parametrize(
+    ("method", "path", "mark"),
+    [
+        ("GET", "/v1beta", "/v1beta/models"),
+        ("GET", "/v1/tunedModels", "/v1beta/models"),
+        ("PUT", "/v1/models/echo:embedContent", "PUT is not allowed"),
+        ("POST", "/v1/models/echo:generateContent", "/v1beta/models"),
+        ("GET", "/gemini", "/v1beta/models"),
+    ],
+)
+async def test_a_path_of_googles_is_answered_in_its_words_whatever_the_credential(
+    headers: dict[str, str], method: str, path: str, mark: str
+) -> None:
+    response = await Stage().send(method, path, headers=headers)
+
+    error = response.json()["error"]
+    assert error["code"] == response.status_code
+    assert error["status"] in {"NOT_FOUND", "UNIMPLEMENTED"}
+    assert mark in error["message"]
+
+
+@CREDENTIALS
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code"),
+    [
+        ("GET", "/v1/embeddings", 405, "method_not_allowed"),
+        ("POST", "/v1/embeddings/", 404, "not_found"),
+        ("GET", "/openai/eu/v1/embeddings", 405, "method_not_allowed"),
+        ("GET", "/openai/eu", 404, "not_found"),
+        ("GET", "/api/public/openai/eu/v1/embeddings", 405, "method_not_allowed"),
+        ("GET", "/api/public/openai/eu/v1", 404, "not_found"),
+        ("GET", "/openai", 404, "404"),
+        ("GET", "/openai/embeddings", 405, "405"),
+        ("GET", "/ctyun", 404, "404002"),
+        ("GET", "/ctyun/v1/embeddings", 405, "405001"),
+        ("GET", "/embeddings", 405, "method_not_allowed"),
+        ("GET", "/models", 404, "NotFound"),
+        ("POST", "/info", 405, "method_not_allowed"),
+        ("GET", "/images", 404, "NotFound"),
+    ],
+)
+async def test_a_path_of_one_dialect_is_answered_in_it_whatever_the_credential(
+    headers: dict[str, str], method: str, path: str, status: int, code: str
+) -> None:
+    response = await Stage().send(method, path, headers=headers)
+
+    assert (response.status_code, response.json()["error"]["code"]) == (status, code)
+
+
+@pytest.mark.parametrize("path", ["/infos", "/modelsx", "/openais"])
+async def test_a_path_that_only_begins_like_a_dialects_belongs_to_none(path: str) -> None:
+    response = await Stage().send("GET", path)
+
+    assert (response.status_code, response.json()["error"]["code"]) == (404, "not_found")
+
+
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [
+        ("/v1/nothing", "GET /v1/models/{model}"),
+        ("/v1/nothing", "/openai/{region}/v1"),
+        ("/openai/nothing", "POST /openai/embeddings"),
+        ("/openai/nothing", "GET /openai/v1/models/{model}"),
+        ("/v1beta/nothing", "GET /v1beta/models/{model}"),
+        ("/v1beta/nothing", "tunedModels"),
+        ("/ctyun/nothing", "GET /ctyun/v1/models/{model}"),
+        ("/models/nothing", "GET /info"),
+    ],
+)
+async def test_an_unknown_path_is_told_everything_that_its_dialect_has(path: str, told: str) -> None:
+    response = await Stage().send("GET", path)
+
+    assert told in response.json()["error"]["message"]
+
+
 @pytest.mark.parametrize(
     ("path", "method", "allowed"),
     [("/v1/embeddings", "GET", "POST"), ("/openai/deployments/d/embeddings", "PUT", "POST")],

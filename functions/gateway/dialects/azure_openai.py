@@ -68,7 +68,11 @@ DIALECT = Dialect(
     paths=(
         "POST /openai/deployments/{deployment}/embeddings",
         "POST /openai/v1/embeddings",
+        "POST /openai/embeddings",
         "GET /openai/models",
+        "GET /openai/models/{model}",
+        "GET /openai/v1/models",
+        "GET /openai/v1/models/{model}",
     ),
 )
 

@@ -4,6 +4,8 @@ The vendor's page of the interface, `wishub-x1.ctyun.cn/v1/embeddings`, names on
 The other rows are ours, HTTP status first.
 """
 
+import orjson
+
 from gateway.core import errors
 from gateway.core.caller import Caller
 from gateway.core.errors import GatewayError
@@ -47,7 +49,7 @@ DIALECT = Dialect(
     name="ctyun",
     render_error=render_error,
     follows_redirects=True,
-    paths=("POST /ctyun/v1/embeddings", "GET /ctyun/v1/models"),
+    paths=("POST /ctyun/v1/embeddings", "GET /ctyun/v1/models", "GET /ctyun/v1/models/{model}"),
 )
 
 router = DialectRouter(DIALECT, "/ctyun")
@@ -73,3 +75,11 @@ async def list_models(exchange: Exchange) -> Answer:
     """Every model this key may use here."""
     models = await exchange.gateway.models.every(await exchange.authenticate())
     return shape.model_list(models, shape.model_object)
+
+
+@router.route("GET", "/v1/models/{name:path}")
+async def retrieve_model(exchange: Exchange) -> Answer:
+    """One model, by its name or alias."""
+    caller = await exchange.authenticate()
+    model = await exchange.gateway.models.one(exchange.request.path_params["name"], caller)
+    return Answer(body=orjson.dumps(shape.model_object(model)))

@@ -45,7 +45,12 @@ DIALECT = Dialect(
     name="openai",
     render_error=render_error,
     follows_redirects=True,
-    paths=("POST /v1/embeddings", "GET /v1/models"),
+    paths=(
+        "POST /v1/embeddings",
+        "GET /v1/models",
+        "GET /v1/models/{model}",
+        "and the same under /openai/{region}/v1 and /api/public/openai/{region}/v1",
+    ),
 )
 
 router = DialectRouter(DIALECT)

@@ -94,3 +94,13 @@ async def test_models_are_listed() -> None:
     response = await Stage().send("GET", "/ctyun/v1/models", headers={"authorization": f"Bearer {KEY}"})
 
     assert [model["id"] for model in response.json()["data"]] == ["echo"]
+
+
+async def test_one_model_is_shown() -> None:
+    stage = Stage()
+
+    found = await stage.send("GET", "/ctyun/v1/models/echo")
+    missing = await stage.send("GET", "/ctyun/v1/models/nothing")
+
+    assert found.json() == (await stage.get_json("/ctyun/v1/models"))["data"][0]
+    assert (missing.status_code, missing.json()["error"]["code"]) == (404, "404001")
