@@ -158,12 +158,12 @@ def _may_redirect(exchange: Exchange) -> bool:
     """Whether the client will fetch the answer elsewhere without carrying its key there.
 
     `Authorization` is dropped by every client that goes to another host; the other headers are not, save by
-    openai-python's class for Azure.
+    openai-python's class for Azure. A browser, which sends `Origin`, may not read from the bucket.
     """
     headers = exchange.request.headers
     carries_key = "x-goog-api-key" in headers or "api-key" in headers
     drops_key = headers.get("user-agent", "").removeprefix("Async").startswith("AzureOpenAI/Python")
-    return exchange.dialect.follows_redirects and (drops_key or not carries_key)
+    return exchange.dialect.follows_redirects and "origin" not in headers and (drops_key or not carries_key)
 
 
 def _payload_size(body: bytes, headers: dict[str, str]) -> int:

@@ -475,6 +475,21 @@ async def test_a_client_that_would_carry_its_key_along_is_told_how_much_fits(mon
     assert not stage.answers
 
 
+async def test_a_browser_is_told_how_much_fits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bucket lets no page read, so a page would see nothing but a failed request."""
+    monkeypatch.setattr(_router, "MAX_ANSWER", 2_000)
+    stage = Stage(cors_origins=["https://page.example"])
+    headers = {"authorization": f"Bearer {KEY}", "origin": "https://page.example"}
+    request = {"model": "echo", "input": [f"{n}" for n in range(40)]}
+
+    response = await stage.send("POST", "/v1/embeddings", headers=headers, json=request)
+
+    assert response.status_code == 413
+    assert "ask for at most" in error_of(response)["message"]
+    assert response.headers["access-control-allow-origin"] == "https://page.example"
+    assert not stage.answers
+
+
 @pytest.mark.parametrize("path", ["/v1/models", "/openai/eu/v1/models"])
 async def test_models_are_listed_with_what_is_known_of_them(path: str) -> None:
     models = [make_model(name="b", price=0.02), make_model(name="a", shortenable=True, aliases=("A",))]
