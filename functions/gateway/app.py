@@ -3,14 +3,16 @@
 from collections.abc import Sequence
 
 from fastapi import FastAPI, Request, Response
+from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway import documents
 from gateway.core.errors import GatewayError, MethodNotAllowed, ResourceNotFound
 from gateway.dialects import azure, azure_openai, ctyun, gemini, openai
 from gateway.dialects._exchange import Answer, Dialect, Exchange
-from gateway.dialects._router import serve
+from gateway.dialects._router import request_id, serve
 from gateway.operations.gateway import Gateway
 
 NOT_FOUND, METHOD_NOT_ALLOWED = 404, 405
@@ -68,7 +70,25 @@ def create_app(gateway: Gateway, *, cors_origins: Sequence[str] = ()) -> FastAPI
     app.add_exception_handler(METHOD_NOT_ALLOWED, _outside)
     if cors_origins:
         _admit_pages(app, cors_origins)
+    app.add_middleware(_Identify)  # the outermost: some answers are nobody's but the middleware's
     return app
+
+
+class _Identify:
+    """Gives a request id to the answers that no dialect makes: documents, and what a page asks before it calls."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_identified(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                if "x-request-id" not in headers:
+                    headers["x-request-id"] = request_id(Request(scope))
+            await send(message)
+
+        await self.app(scope, receive, send_identified)
 
 
 def _admit_pages(app: FastAPI, origins: Sequence[str]) -> None:

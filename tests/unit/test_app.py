@@ -157,6 +157,31 @@ async def test_pages_of_a_permitted_origin_are_let_in() -> None:
     assert "x-ratelimit-remaining-tokens" in answer.headers["access-control-expose-headers"]
 
 
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/docs"),
+        ("GET", "/docs/start.js"),
+        ("GET", "/docs/swagger-ui.css"),
+        ("GET", "/openapi.json"),
+        ("OPTIONS", "/v1/embeddings"),
+    ],
+)
+@pytest.mark.parametrize("origin", ["https://page.example", "https://evil.example"])
+async def test_documents_and_what_pages_ask_first_carry_a_request_id_too(method: str, path: str, origin: str) -> None:
+    stage = Stage(cors_origins=["https://page.example"])
+
+    response = await stage.send(method, path, headers={"origin": origin, "access-control-request-method": "POST"})
+
+    assert len(response.headers.get_list("x-request-id")) == 1
+
+
+async def test_an_answer_has_one_request_id() -> None:
+    response = await Stage().post("/v1/embeddings", model="echo", input="a")
+
+    assert len(response.headers.get_list("x-request-id")) == 1
+
+
 async def test_pages_of_other_origins_stay_out() -> None:
     stage = Stage(cors_origins=["https://page.example"])
 
