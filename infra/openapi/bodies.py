@@ -96,7 +96,7 @@ CONTENT_FIELDS: Mapping[str, Schema] = {
 }
 
 BATCH_FIELDS: Mapping[str, Schema] = {
-    "model": {"description": "Counts for nothing: the model is in the path."},
+    "model": GEMINI_FIELDS["model"],
     "requests": {
         "description": "One vector each. As many as Google takes, 100, unless the model takes more.",
         "type": "array",

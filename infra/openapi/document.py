@@ -62,8 +62,8 @@ PARAMETERS: Mapping[str, Json] = {
     "model": {"in": "query", "description": "The model asked about.", "schema": {"type": "string"}},
     "pageSize": {
         "in": "query",
-        "description": "Models on a page: 50 if not given, 1,000 at most.",
-        "schema": {"type": "integer", "minimum": 0, "maximum": 2**31 - 1},
+        "description": "Models on a page: 50 if not given, or empty; 1,000 at most.",
+        "schema": {"anyOf": [{"type": "integer", "minimum": 0, "maximum": 2**31 - 1}, {"const": ""}]},
     },
     "pageToken": {
         "in": "query",

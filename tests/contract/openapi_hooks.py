@@ -1,4 +1,4 @@
-"""What the document cannot say: a request to Gemini names the model of its path, or none."""
+"""What the document cannot say: a request to Gemini names the model of its path, or none; a query holds no objects."""
 
 from typing import Any
 
@@ -14,10 +14,17 @@ def before_call(_: HookContext, case: Case[Any], __: dict[str, Any]) -> None:
             request["model"] = f"models/{name}"
 
 
+@schemathesis.hook
+def filter_query(_: HookContext, query: dict[str, Any] | None) -> bool:
+    """An object arrives as no value, or as other parameters, which is nothing the app could refuse."""
+    return not any(isinstance(value, dict) for value in dict(query or {}).values())
+
+
 def _requests(body: Any) -> list[dict[str, Any]]:
     """Any: whatever was generated, right or wrong."""
     if not isinstance(body, dict):
         return []
     several = body.get("requests")
-    found = several if isinstance(several, list) else [body] if "content" in body else []
-    return [request for request in found if isinstance(request, dict)]
+    if isinstance(several, list):
+        return [request for request in (body, *several) if isinstance(request, dict)]
+    return [body] if "content" in body else []

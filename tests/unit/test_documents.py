@@ -11,6 +11,7 @@ import pytest
 
 from gateway import documents
 from gateway.app import ROUTERS
+from gateway.core.errors import Unauthenticated
 from gateway.dialects import gemini
 from infra.openapi import table
 from infra.openapi.answers import alternatives
@@ -19,7 +20,7 @@ from infra.openapi.document import PLACE, as_text, build_document, shown
 from infra.openapi.examples import GEMINI_MODEL, MODEL, example_answers
 from infra.openapi.operations import OPERATIONS, Operation
 from tests.unit.dialects.golden import Golden, every_golden
-from tests.unit.dialects.stage import KEY, Stage
+from tests.unit.dialects.stage import KEY, STRANGERS_KEY, Stage
 
 DOCUMENT: dict[str, Any] = json.loads(PLACE.read_text("utf-8"))
 
@@ -106,6 +107,29 @@ def test_every_way_to_send_a_key_is_told_of_every_operation() -> None:
 
     assert own == []
     assert DOCUMENT["security"] == [{name: []} for name in DOCUMENT["components"]["securitySchemes"]]
+
+
+WRONG_KEYS: list[dict[str, Any]] = [  # Any: what `httpx` takes
+    {"headers": {"authorization": f"Bearer {STRANGERS_KEY}"}},
+    {"headers": {"api-key": STRANGERS_KEY}},
+    {"headers": {"x-goog-api-key": STRANGERS_KEY}},
+    {"headers": {}, "params": {"key": STRANGERS_KEY}},
+    {"headers": {}},
+]
+
+
+@pytest.mark.parametrize("request_", WRONG_KEYS, ids=["bearer", "api-key", "x-goog-api-key", "key", "none"])
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda each: each.name)
+async def test_nobody_enters_with_a_wrong_key_or_none(operation: Operation, request_: dict[str, Any]) -> None:
+    missing = request_ == {"headers": {}}
+    refusals = [dialect.render_error(Unauthenticated("", missing=missing)).status for dialect in operation.dialects]
+
+    answers = [
+        await Stage().send(operation.method.upper(), re.sub(r"\{.+?\}", "eu", path), **request_)
+        for path in operation.paths
+    ]
+
+    assert {answer.status_code for answer in answers} <= set(refusals)
 
 
 @pytest.mark.parametrize(
