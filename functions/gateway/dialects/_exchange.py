@@ -16,6 +16,9 @@ from gateway.operations.gateway import Gateway
 MAX_BODY = 5 * 1024 * 1024
 """Bytes. Lambda takes 6 MB, this body quoted and its headers included; beyond that API Gateway answers, not we."""
 
+TEXTS = {"input", "content", "requests", "title"}
+"""Where a body holds what its caller may want nobody else to read."""
+
 Body = TypeVar("Body", bound=BaseModel)
 
 Wording = Callable[[Any], tuple[str, str]]
@@ -111,12 +114,19 @@ def check_content_type(headers: Mapping[str, str]) -> None:
 
 
 def invalid(error: ValidationError, word: Wording) -> InvalidRequest:
-    """The first problem as the cause, all of them as its `problems`. No input is repeated: it may be private."""
-    details = error.errors(include_url=False, include_input=False)
+    """The first problem as the cause, all of them as its `problems`. Messages repeat no value: it may be private."""
+    details = error.errors(include_url=False)
     problems = [word(detail) for detail in details]
     path, message = problems[0]
     unknown = details[0]["type"] == "extra_forbidden"
-    return InvalidRequest(message, param=path or None, problems=problems, unknown=unknown)
+    return InvalidRequest(message, param=path or None, value=_value(details[0]), problems=problems, unknown=unknown)
+
+
+def _value(detail: Any) -> Any:  # a pydantic ErrorDetails; JSON as it came
+    """The wrong value of a parameter that this dialect has, unless texts stand there."""
+    if len(detail["loc"]) != 1 or detail["loc"][0] in TEXTS or detail["type"] in {"extra_forbidden", "missing"}:
+        return None
+    return detail["input"]
 
 
 def _problem(detail: Any) -> tuple[str, str]:  # a pydantic ErrorDetails, which is a TypedDict of its core

@@ -5,6 +5,7 @@ https://learn.microsoft.com/azure/ai-foundry/model-inference/reference/reference
 and readers of the reference page each find message, code and details.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -12,9 +13,10 @@ import orjson
 from pydantic import BaseModel, ConfigDict
 
 from gateway.core import errors
+from gateway.core.caller import Caller
 from gateway.core.catalogue import Model
 from gateway.core.embedding import EmbeddingRequest, Purpose
-from gateway.core.errors import GatewayError, InvalidRequest, UnsupportedParameter
+from gateway.core.errors import GatewayError, InvalidRequest, ModelNotFound, UnsupportedParameter
 from gateway.dialects import _openai_shape as shape
 from gateway.dialects._exchange import Answer, Dialect, Exchange, renamed
 from gateway.dialects._inputs import WholeNumber, read_inputs
@@ -29,6 +31,15 @@ WIRE_NAMES = {"purpose": "input_type", "deployment": "azureml-model-deployment"}
 """What the core calls a parameter → what this dialect's clients call it."""
 
 IN_HEADERS = {"azureml-model-deployment", "extra-parameters"}
+
+QUERY = "?"
+"""Stands before a parameter's name where it is the query's, not the body's of the same name."""
+
+POLICIES = ("error", "ignore", "drop", "pass-through", "allow")
+"""What the header `extra-parameters` may say; it is `error` if absent."""
+
+MAX_SHOWN = 64
+"""Characters of a wrong value that an error repeats."""
 
 
 class EmbeddingsBody(BaseModel):
@@ -46,14 +57,14 @@ class EmbeddingsBody(BaseModel):
 def to_core(body: EmbeddingsBody, exchange: Exchange, model: str) -> EmbeddingRequest:
     """The request in our own words; raises `InvalidRequest`, `UnsupportedParameter`."""
     headers = exchange.request.headers
-    extra = extra_of(body.model_extra or {}, headers.get("extra-parameters", "error"))
+    extra = extra_of(body.model_extra or {}, headers.get("extra-parameters") or "error")
     return EmbeddingRequest(
         model=model,
         inputs=read_inputs(body.input),
         dimensions=body.dimensions,
         purpose=one_of(PURPOSES, body.input_type or "text", "input_type"),
         user=_user(extra),
-        deployment=headers.get("azureml-model-deployment"),
+        deployment=headers.get("azureml-model-deployment") or None,
         extra={name: value for name, value in extra.items() if name != "user"},
         cache=exchange.cache_use(),
     )
@@ -68,16 +79,19 @@ def one_of(choices: Mapping[str, Value], value: str, param: str) -> Value:
 
 def extra_of(extra: Mapping[str, Any], policy: str) -> Mapping[str, Any]:
     """The parameters to pass on of those this API does not know; raises `InvalidRequest` if it is to refuse them."""
+    given = {name: value for name, value in extra.items() if value is not None}  # null means absent
     match policy.strip().lower():
         case "pass-through" | "allow":
-            return extra
+            return given
         case "ignore" | "drop":
             return {}
         case "error":
-            if extra:
-                raise InvalidRequest(_about_unknown(extra), param=next(iter(extra)), unknown=True)
+            if given:
+                raise InvalidRequest(_about_unknown(given), param=next(iter(given)), unknown=True)
             return {}
-    raise InvalidRequest("'extra-parameters' must be pass-through, ignore or error.", param="extra-parameters")
+    raise InvalidRequest(
+        f"'extra-parameters' must be one of {', '.join(POLICIES)}.", param="extra-parameters", value=policy
+    )
 
 
 def _about_unknown(extra: Mapping[str, Any]) -> str:
@@ -91,7 +105,7 @@ def _user(extra: Mapping[str, Any]) -> str | None:
     # Among the extra ones it would be part of every cache key.
     user = extra.get("user")
     if user is not None and not isinstance(user, str):
-        raise InvalidRequest("Invalid 'user': it must be a string.", param="user")
+        raise InvalidRequest("Invalid 'user': it must be a string.", param="user", value=user)
     return user
 
 
@@ -124,12 +138,12 @@ def render_error(error: GatewayError) -> Answer:
     """The same facts twice: nested as Microsoft's SDKs read them, flat as its reference page prints them."""
     status, usual = WIRE_ERRORS[type(error)]
     code = _code(error) or usual
-    param = renamed(error.param, WIRE_NAMES)
     nested: dict[str, Any] = {"code": code, "message": error.message}
     flat: dict[str, Any] = {"code": code, "message": error.message, "status": status}
-    if param is not None:
+    if location := _location(error):
+        param = _name(error)
         nested |= {"target": param, "details": [{"code": code, "target": param, "message": error.message}]}
-        flat |= {"param": param, "details": {"loc": _location(param), "value": _value(error)}}
+        flat |= {"param": param, "details": {"loc": location, "value": _value(error)}}
     headers = {**shape.retry_headers(error), **shape.ms_error_code(code)}
     return Answer(body=orjson.dumps({"error": nested, **flat}), status=status, headers=headers)
 
@@ -144,18 +158,40 @@ def _code(error: GatewayError) -> str | None:
     return None
 
 
-def _location(param: str) -> list[str]:
-    return ["header" if param in IN_HEADERS else "body", param]
+def _name(error: GatewayError) -> str:
+    if isinstance(error, InvalidRequest) and error.unknown:
+        return error.param or ""  # the caller's own name, whatever it looks like
+    return (renamed(error.param, WIRE_NAMES) or "").removeprefix(QUERY)
+
+
+def _location(error: GatewayError) -> list[str]:
+    """Where the parameter stands, outermost first; none if the error is about no parameter."""
+    match error:
+        case GatewayError(param=None):
+            return []
+        case InvalidRequest(unknown=True):
+            return ["body", _name(error)]
+        case GatewayError(param=str(param)) if param.startswith(QUERY):
+            return ["query", _name(error)]
+    name = _name(error)
+    return ["header", name] if name in IN_HEADERS else ["body", *name.replace("]", "").split("[")]
 
 
 def _value(error: GatewayError) -> str:
-    """The value that cannot be served, as text; of other errors none, since it may be private."""
+    """The value that cannot be served, as text if it is short; of texts to embed none, since they may be private."""
     match error:
-        case UnsupportedParameter(value=value) if value is not None:
-            return str(value)
-        case errors.ModelNotFound(model=name):
-            return name
+        case InvalidRequest(value=value) if value is not None:
+            return _shown(value)
+        case ModelNotFound(model=name):
+            return _shown(name)
     return ""
+
+
+def _shown(value: object) -> str:
+    if not isinstance(value, str | int | float):
+        return ""
+    text = value if isinstance(value, str) else json.dumps(value)
+    return text if len(text) <= MAX_SHOWN else ""
 
 
 DIALECT = Dialect(
@@ -175,8 +211,18 @@ async def embeddings(exchange: Exchange) -> Answer:
     encoding = body.encoding_format or "float"
     one_of(shape.RENDERINGS, encoding, "encoding_format")
     request = to_core(body, exchange, body.model or only(await exchange.gateway.models.every(caller)).name)
-    embedded = await exchange.gateway.embed(request, caller, exchange.record)
+    try:
+        embedded = await exchange.gateway.embed(request, caller, exchange.record)
+    except ModelNotFound as error:
+        if error.param == "deployment":
+            raise _placed(error, "deployment", request.deployment) from error
+        raise
     return shape.from_core(embedded, encoding, identity=exchange.record.request_id)
+
+
+def _placed(error: ModelNotFound, param: str, name: str | None) -> ModelNotFound:
+    """The same, about what was named there."""
+    return ModelNotFound(error.message, model=name or "", param=param)
 
 
 def only(models: Sequence[Model]) -> Model:
@@ -184,7 +230,7 @@ def only(models: Sequence[Model]) -> Model:
     if len(models) == 1:
         return models[0]
     names = ", ".join(model.name for model in models) or "none that this key may use"
-    raise errors.ModelNotFound(f"No model is named. Add 'model' to the body; there is: {names}.", model="")
+    raise ModelNotFound(f"No model is named. Add 'model' to the body; there is: {names}.", model="")
 
 
 @router.route("GET", "/info", "/models/info")
@@ -192,7 +238,14 @@ async def info(exchange: Exchange) -> Answer:
     """The model named by the query's `model`; without a name the only one, or else the gateway as a whole."""
     caller = await exchange.authenticate()
     name = exchange.request.query_params.get("model")
-    models = [await exchange.gateway.models.one(name, caller)] if name else await exchange.gateway.models.every(caller)
+    models = [await _asked(exchange, name, caller)] if name else await exchange.gateway.models.every(caller)
     shown = (models[0].name, models[0].owner) if len(models) == 1 else ("embeddings-gateway", "embeddings-gateway")
     body = {"model_name": shown[0], "model_type": "embeddings", "model_provider_name": shown[1]}
     return Answer(body=orjson.dumps(body))
+
+
+async def _asked(exchange: Exchange, name: str, caller: Caller) -> Model:
+    try:
+        return await exchange.gateway.models.one(name, caller)
+    except ModelNotFound as error:
+        raise _placed(error, f"{QUERY}model", name) from error

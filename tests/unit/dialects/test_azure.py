@@ -111,19 +111,67 @@ async def test_what_the_model_cannot_do_is_422_with_place_and_value(
 
 
 @pytest.mark.parametrize(
-    ("change", "param"),
+    ("change", "param", "place", "value"),
     [
-        ({"input": ""}, "input"),
-        ({"input": ["a", 1]}, "input[1]"),
-        ({"dimensions": "8"}, "dimensions"),
-        ({"model": 5}, "model"),
-        ({"encoding_format": 5}, "encoding_format"),
+        ({"input": ""}, "input", ["input"], ""),
+        ({"input": 5}, "input", ["input"], ""),
+        ({"input": ["a", 1]}, "input[1]", ["input", "1"], ""),
+        ({"input": [[1], [2, -5]]}, "input[1][1]", ["input", "1", "1"], ""),
+        ({"dimensions": "8"}, "dimensions", ["dimensions"], "8"),
+        ({"dimensions": True}, "dimensions", ["dimensions"], "true"),
+        ({"dimensions": [8]}, "dimensions", ["dimensions"], ""),
+        ({"model": 5}, "model", ["model"], "5"),
+        ({"encoding_format": 5}, "encoding_format", ["encoding_format"], "5"),
+        ({"input_type": 1.5}, "input_type", ["input_type"], "1.5"),
     ],
 )
-async def test_a_malformed_field_is_400(change: dict[str, Any], param: str) -> None:
+async def test_a_malformed_field_is_400_with_its_place_and_any_short_value_but_texts(
+    change: dict[str, Any], param: str, place: list[str], value: str
+) -> None:
     response = await Stage().post("/embeddings", **{"model": "echo", "input": "a", **change})
 
-    assert error_of(response, 400, "invalid_request")["param"] == param
+    body = error_of(response, 400, "invalid_request")
+    assert body["param"] == body["error"]["target"] == param
+    assert body["details"] == {"loc": ["body", *place], "value": value}
+
+
+async def test_a_long_value_is_not_repeated() -> None:
+    response = await Stage().post("/embeddings", model="echo", input="a", dimensions="8" * 65)
+
+    assert error_of(response, 400, "invalid_request")["details"]["value"] == ""
+
+
+async def test_a_missing_input_repeats_nothing_of_the_body() -> None:
+    response = await Stage().post("/embeddings", model="echo")
+
+    assert error_of(response, 400, "invalid_request")["details"] == {"loc": ["body", "input"], "value": ""}
+
+
+async def test_null_means_absent_for_extra_parameters_too() -> None:
+    stage = Stage()
+    body = {"model": "echo", "input": "a", "user": None, "truncate": None}
+
+    refusing = await stage.send("POST", "/embeddings", headers={"api-key": KEY}, json=body)
+    passing = await stage.send(
+        "POST",
+        "/embeddings",
+        headers={"api-key": KEY, "extra-parameters": "pass-through", "cache-control": "no-cache"},
+        json=body,
+    )
+
+    assert (refusing.status_code, passing.status_code) == (200, 200)
+    assert [dict(call.extra) for call in stage.provider.calls] == [{}, {}]
+
+
+@pytest.mark.parametrize("name", ["?texts[0]", "purpose", "extra-parameters"])
+async def test_an_extra_parameter_is_placed_by_its_whole_name_and_its_value_not_repeated(name: str) -> None:
+    """It may be a text under a name that nobody knows."""
+    response = await Stage().post("/embeddings", **{"model": "echo", "input": "a", name: "secret"})
+
+    body = error_of(response, 400, "extra_parameters_not_allowed")
+    assert body["param"] == name
+    assert body["details"] == {"loc": ["body", name], "value": ""}
+    assert "secret" not in response.text
 
 
 @pytest.mark.parametrize("headers", [{}, {"extra-parameters": "error"}])
@@ -165,7 +213,20 @@ async def test_an_unknown_policy_for_extra_parameters_is_refused() -> None:
         json={"model": "echo", "input": "a"},
     )
 
-    assert error_of(response, 400, "invalid_request")["details"]["loc"] == ["header", "extra-parameters"]
+    body = error_of(response, 400, "invalid_request")
+    assert body["details"] == {"loc": ["header", "extra-parameters"], "value": "maybe"}
+    assert all(word in body["message"] for word in ("error", "ignore", "drop", "pass-through", "allow"))
+
+
+async def test_an_empty_header_is_an_absent_one() -> None:
+    response = await Stage().send(
+        "POST",
+        "/embeddings",
+        headers={"api-key": KEY, "extra-parameters": "", "azureml-model-deployment": ""},
+        json={"model": "echo", "input": "a"},
+    )
+
+    assert response.status_code == 200
 
 
 async def test_a_deployment_is_one_route_of_the_model() -> None:
@@ -181,7 +242,7 @@ async def test_a_deployment_is_one_route_of_the_model() -> None:
 
     assert (await ask("second")).headers["x-gateway-route"] == "second"
     body = error_of(await ask("third"), 404, "model_not_found")
-    assert body["details"]["loc"] == ["header", "azureml-model-deployment"]
+    assert body["details"] == {"loc": ["header", "azureml-model-deployment"], "value": "third"}
 
 
 async def test_the_only_model_need_not_be_named() -> None:
@@ -275,6 +336,14 @@ async def test_info_shows_the_model_asked_for_or_the_gateway() -> None:
 
     assert (await stage.get_json("/info?model=other"))["model_name"] == "other"
     assert (await stage.get_json("/info"))["model_name"] == "embeddings-gateway"
+
+
+async def test_info_about_a_model_that_does_not_exist_points_at_the_query() -> None:
+    response = await Stage().send("GET", "/info?model=nothing")
+
+    body = error_of(response, 404, "model_not_found")
+    assert body["param"] == body["error"]["target"] == "model"
+    assert body["details"] == {"loc": ["query", "model"], "value": "nothing"}
 
 
 async def test_info_needs_a_key() -> None:
