@@ -10,14 +10,11 @@ import orjson
 
 from gateway.core import errors
 from gateway.core.catalogue import Model
-from gateway.core.embedding import Purpose
-from gateway.core.errors import GatewayError, InvalidRequest
+from gateway.core.errors import GatewayError, InvalidRequest, ModelNotFound
 from gateway.dialects import _openai_shape as shape
 from gateway.dialects._exchange import Answer, Dialect, Exchange, renamed
 from gateway.dialects._router import DialectRouter
-
-PURPOSES: dict[str, Purpose | None] = {"text": None, "query": Purpose.QUERY, "document": Purpose.DOCUMENT}
-"""By `input_type`."""
+from gateway.dialects.azure import PURPOSES
 
 WIRE_NAMES = {"purpose": "input_type"}
 """What the core calls a parameter → what this dialect's clients call it."""
@@ -57,7 +54,9 @@ WIRE_ERRORS: shape.WireErrors = {
 def render_error(error: GatewayError) -> Answer:
     """OpenAI's error object; its code stands in Azure's header too."""
     status, kind, code = shape.told(error, WIRE_ERRORS)
-    answer = shape.error_answer(error, status, kind, code, param=renamed(error.param, WIRE_NAMES))
+    unknown = isinstance(error, InvalidRequest) and error.unknown  # then it has the caller's own name
+    param = error.param if unknown else renamed(error.param, WIRE_NAMES)
+    answer = shape.error_answer(error, status, kind, code, param=param)
     return Answer(body=answer.body, status=status, headers={**answer.headers, **shape.ms_error_code(code)})
 
 
@@ -95,6 +94,10 @@ async def embeddings(exchange: Exchange) -> Answer:
 
 
 def _model(deployment: str | None, body: EmbeddingsBody) -> str:
+    if deployment == "":
+        raise ModelNotFound(
+            "The path names no deployment: it is /openai/deployments/{deployment}/embeddings.", model=""
+        )
     name = deployment or body.model
     if not name:
         raise InvalidRequest("Missing required parameter: 'model'.", param="model")

@@ -231,8 +231,9 @@ def _detail(kind: str, **fields: Any) -> dict[str, Any]:  # Any: JSON
 
 
 def _violations(error: InvalidRequest) -> list[dict[str, str]]:
-    problems = error.problems or ((_place(error), error.message),)
-    return [{"field": renamed(path, WIRE_NAMES) or "", "description": message} for path, message in problems]
+    # What is wrong with a body is told in its own names already.
+    problems = error.problems or ((renamed(_place(error), WIRE_NAMES) or "", error.message),)
+    return [{"field": path, "description": message} for path, message in problems]
 
 
 def _place(error: InvalidRequest) -> str:

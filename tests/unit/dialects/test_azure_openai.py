@@ -66,6 +66,14 @@ async def test_an_unknown_deployment_is_404_in_azures_word() -> None:
     assert response.headers["x-ms-error-code"] == "DeploymentNotFound"
 
 
+async def test_no_deployment_between_its_slashes_is_404_in_azures_word_whatever_the_body_says() -> None:
+    response = await Stage().post(f"/openai/deployments//embeddings{VERSION}", model="echo", input="a")
+
+    assert response.status_code == 404
+    assert response.json()["error"]["code"] == "DeploymentNotFound"
+    assert "/openai/deployments/{deployment}/embeddings" in response.json()["error"]["message"]
+
+
 async def test_a_wrong_key_is_401_in_azures_word() -> None:
     response = await Stage().send(
         "POST", "/openai/deployments/echo/embeddings", headers={"api-key": STRANGERS_KEY}, json={"input": "a"}
@@ -111,6 +119,12 @@ async def test_an_input_type_that_the_model_lacks_is_refused_under_its_own_name(
 
     assert response.status_code == 400
     assert response.json()["error"]["param"] == "input_type"
+
+
+async def test_an_unknown_parameter_keeps_its_name_even_if_it_is_one_of_ours() -> None:
+    response = await Stage().post("/openai/deployments/echo/embeddings", input="a", purpose="query")
+
+    assert response.json()["error"]["param"] == "purpose"
 
 
 async def test_a_vendors_code_is_passed_on() -> None:

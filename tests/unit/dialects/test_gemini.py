@@ -231,6 +231,7 @@ def field_of(error: dict[str, Any]) -> str:
         ({"content": {"parts": [{"text": None, "inlineData": None}]}}, "content.parts[0].text"),
         ({"content": "a"}, "content"),
         ({"foo": 1}, "foo"),
+        ({"dimensions": 4}, "dimensions"),
         ({"taskType": "SEARCH"}, "taskType"),
         ({"taskType": "CLUSTERING", "task_type": "CLUSTERING"}, "task_type"),
         ({"outputDimensionality": 0}, "outputDimensionality"),
