@@ -38,9 +38,17 @@ class Plan:
     estimates: tuple[int, ...]
     keys: tuple[bytes, ...]
 
+    def missing(self, known: Container[bytes]) -> list[int]:
+        """Where each input that is not known stands first."""
+        first: dict[bytes, int] = {}
+        for position, key in enumerate(self.keys):
+            if key not in known:
+                first.setdefault(key, position)
+        return list(first.values())
+
     def tokens_to_reserve(self, budget: int, known: Container[bytes] = ()) -> int:
         """The estimate of what is not known, each input once; or all of a smaller budget, if it may be enough."""
-        missing = {key: place for place, key in enumerate(self.keys) if key not in known}.values()
+        missing = self.missing(known)
         estimate = sum(self.estimates[place] for place in missing)
         if budget < estimate <= CERTAINLY * budget:
             return max(budget, sum(least_tokens(self.request.inputs[place]) for place in missing))
@@ -82,9 +90,9 @@ def make_plan(
     rule = _purpose_rule(request, model)
     dimensions, cached_dimensions = _dimensions(request, model, route)
     _check_title(request, model)
-    _check_prefix(request, rule)
     _check_count(request.inputs, model)
     request = _as_taken(request, model, route, vocabularies)
+    _check_prefix(request, rule)
     estimates = tuple(map(estimate_tokens, request.inputs))
     if not model.truncate:
         _check_lengths(request.inputs, estimates, model)

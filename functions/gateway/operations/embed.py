@@ -64,7 +64,7 @@ class Embed:
         record.misses = len(plan.keys) - record.hits
         fresh, failure = await self._compute(plan, known, record)
         record.billed_tokens = sum(vector.tokens for vector in fresh.values())
-        await self._conclude(plan, reservation, fresh)
+        await self._conclude(plan, reservation, fresh, record.billed_tokens)
         if failure:
             raise failure
         return _join(plan, known, fresh, record)
@@ -102,7 +102,7 @@ class Embed:
 
     async def _compute(self, plan: Plan, known: Known, record: Record) -> tuple[Known, GatewayError | None]:
         """Vectors of what is not known, and the first thing that went wrong, if anything did."""
-        missing = _first_positions(plan.keys, known)
+        missing = plan.missing(known)
         if not missing:
             return {}, None
         calls = [[missing[at] for at in part] for part in _parts(plan, missing)]
@@ -141,8 +141,8 @@ class Embed:
             return [await ask(calls[0])]
         return await asyncio.gather(*map(ask, calls))
 
-    async def _conclude(self, plan: Plan, reservation: Reservation, fresh: Known) -> None:
-        settling = self.allowances.settle(reservation, sum(vector.tokens for vector in fresh.values()))
+    async def _conclude(self, plan: Plan, reservation: Reservation, fresh: Known, tokens: int) -> None:
+        settling = self.allowances.settle(reservation, tokens)
         if fresh and plan.request.cache.write and plan.model.cache_ttl:
             await together(settling, self.cache.put(fresh, plan.model.cache_ttl))
         else:
@@ -154,15 +154,6 @@ def _in_the_request(error: InputTooLong, positions: Sequence[int], inputs: int) 
     if error.index is None or error.tokens is None or error.limit is None:
         return error
     return InputTooLong.at(positions[error.index], of=inputs, tokens=error.tokens, limit=error.limit)
-
-
-def _first_positions(keys: Sequence[bytes], known: Known) -> list[int]:
-    """Where each key that is not known stands first."""
-    first: dict[bytes, int] = {}
-    for position, key in enumerate(keys):
-        if key not in known:
-            first.setdefault(key, position)
-    return list(first.values())
 
 
 def _parts(plan: Plan, positions: Sequence[int]) -> list[range]:

@@ -8,6 +8,7 @@ from gateway.core import errors
 from gateway.core.catalogue import Model, PurposeRule, Symmetry
 from gateway.core.embedding import EmbeddingRequest, Purpose
 from gateway.core.plan import Plan, make_plan
+from gateway.core.vocabulary import Vocabulary
 from tests.fakes.models import make_caller, make_model, make_route
 
 
@@ -119,6 +120,26 @@ def test_a_prefix_cannot_stand_before_token_ids() -> None:
         plan(make_model(symmetry=Symmetry.BY_PURPOSE, purposes=rules), inputs=((1, 2),), purpose=Purpose.QUERY)
 
     assert caught.value.param == "purpose"
+
+
+def test_a_prefix_stands_before_token_ids_that_became_text() -> None:
+    model = make_model(
+        symmetry=Symmetry.BY_PURPOSE,
+        purposes={Purpose.QUERY: PurposeRule(prefix="query: ")},
+        routes=(make_route(accepts_tokens=False),),
+        vocabulary="two",
+    )
+    asked = EmbeddingRequest(model=model.name, inputs=((1, 0),), purpose=Purpose.QUERY)
+
+    made = make_plan(asked, make_caller(), model, "eu", lambda name: Vocabulary(name, (b"lo", b"hel")))
+
+    assert made.call([0]).inputs == ("query: hello",)
+
+
+def test_what_is_missing_is_named_once_by_its_first_place() -> None:
+    made = plan(make_model(), inputs=("a", "b", "a", "c", "c"))
+
+    assert made.missing({made.keys[1]}) == [0, 3]
 
 
 def test_a_purpose_the_model_does_not_know_is_refused() -> None:
