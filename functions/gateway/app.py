@@ -1,6 +1,7 @@
-"""The FastAPI app: dialects on operations. Whatever falls outside a route is answered in the likeliest dialect."""
+"""The app: dialects on operations. Whatever falls outside a route is answered in the likeliest dialect."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from fastapi import FastAPI, Request, Response
 from starlette.datastructures import MutableHeaders
@@ -12,7 +13,7 @@ from gateway import documents
 from gateway.core.errors import GatewayError, MethodNotAllowed, ResourceNotFound
 from gateway.dialects import azure, azure_openai, ctyun, gemini, openai
 from gateway.dialects._exchange import Answer, Dialect, Exchange
-from gateway.dialects._router import request_id, serve
+from gateway.dialects._router import DialectRoute, request_id, serve
 from gateway.operations.gateway import Gateway
 
 NOT_FOUND, METHOD_NOT_ALLOWED = 404, 405
@@ -59,8 +60,15 @@ EXPOSED_HEADERS = (
 """What a page of a permitted origin may read."""
 
 
-def create_app(gateway: Gateway, *, cors_origins: Sequence[str] = ()) -> FastAPI:
+def create_app(gateway: Gateway, *, cors_origins: Sequence[str] = ()) -> "Dialects | Identify":
     """The whole HTTP interface on these operations, open to web pages of these origins."""
+    app = Dialects(Identify(_create_rest(gateway)), gateway)
+    # Around it all, as a page's preflight is nobody's else.
+    return Identify(_admit_pages(app, cors_origins)) if cors_origins else app
+
+
+def _create_rest(gateway: Gateway) -> FastAPI:
+    """What is behind the dialects: documents, wrong methods, paths that nobody has."""
     app = FastAPI(title="Embeddings gateway", openapi_url=None, redirect_slashes=False)
     app.state.gateway = gateway
     for router in ROUTERS:
@@ -68,13 +76,38 @@ def create_app(gateway: Gateway, *, cors_origins: Sequence[str] = ()) -> FastAPI
     app.router.routes.extend(documents.routes)
     app.add_exception_handler(NOT_FOUND, _outside)
     app.add_exception_handler(METHOD_NOT_ALLOWED, _outside)
-    if cors_origins:
-        _admit_pages(app, cors_origins)
-    app.add_middleware(_Identify)  # the outermost: some answers are nobody's but the middleware's
     return app
 
 
-class _Identify:
+class Dialects:
+    """Hands a request to the dialect that has a route for it, and others on.
+
+    FastAPI's own way to a route would be a tenth of what a single text costs.
+    """
+
+    def __init__(self, app: ASGIApp, gateway: Gateway) -> None:
+        self.app = app
+        self.gateway = gateway
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        for route in _fitting(scope["path"]) if scope["type"] == "http" else ():
+            match, found = route.matches(scope)
+            if match is Match.FULL:
+                request = Request({**scope, **found}, receive)
+                answer = await serve(request, self.gateway, route.dialect, route.endpoint)
+                headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers.items()]
+                await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+                await send({"type": "http.response.body", "body": answer.body})
+                return
+        await self.app(scope, receive, send)
+
+
+@lru_cache(maxsize=256)
+def _fitting(path: str) -> tuple[DialectRoute, ...]:
+    return tuple(route for router in ROUTERS for route in router.routes if route.fits(path))
+
+
+class Identify:
     """Gives a request id to the answers that no dialect makes: documents, and what a page asks before it calls."""
 
     def __init__(self, app: ASGIApp) -> None:
@@ -91,11 +124,11 @@ class _Identify:
         await self.app(scope, receive, send_identified)
 
 
-def _admit_pages(app: FastAPI, origins: Sequence[str]) -> None:
+def _admit_pages(app: ASGIApp, origins: Sequence[str]) -> ASGIApp:
     from starlette.middleware.cors import CORSMiddleware  # noqa: PLC0415  (few stages have pages for callers)
 
-    app.add_middleware(
-        CORSMiddleware,
+    return CORSMiddleware(
+        app,
         allow_origins=origins,
         allow_methods=["GET", "POST", "PATCH", "DELETE"],
         allow_headers=["*"],
@@ -111,7 +144,8 @@ async def _outside(request: Request, exception: Exception) -> Response:
     async def refuse(_: Exchange) -> Answer:
         raise _cause(request, exception, dialect)
 
-    return await serve(request, dialect, refuse)
+    answer = await serve(request, request.app.state.gateway, dialect, refuse)
+    return Response(answer.body, status_code=answer.status, headers=answer.headers)
 
 
 def _cause(request: Request, exception: Exception, dialect: Dialect) -> GatewayError:

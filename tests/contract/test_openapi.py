@@ -40,9 +40,7 @@ def able(name: str) -> Model:
 @pytest.fixture
 def address(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The app on memory and an echo, with the models of the document's examples."""
-    monkeypatch.setattr(telemetry.logger(), "info", lambda *_, **__: None)
-    monkeypatch.setattr(telemetry, "count", lambda *_: None)
-    monkeypatch.setattr(telemetry, "publish", lambda **_: None)
+    monkeypatch.setattr(telemetry, "publish", lambda *_, **__: None)
     stage = Stage(models=[able(name) for name in ("text-embedding-3-small", "gemini-embedding-001", "BERT", "dep")])
     # Without the protocol's number asyncio does not know it is TCP, and every answer waits for 40 ms.
     with socket.socket(proto=socket.IPPROTO_TCP) as listener:

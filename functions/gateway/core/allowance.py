@@ -8,7 +8,8 @@ import math
 import re
 import string
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from gateway.core.caller import Limits
 from gateway.core.embedding import Input
@@ -33,8 +34,7 @@ _FOREIGN = bytes(range(128, 256))
 _PLAIN_WORDS = re.compile(r"(?:^|\s)[A-Za-z0-9]")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reservation:
+class Reservation(msgspec.Struct, frozen=True, kw_only=True):
     """What was taken from a workspace's allowance, and what that left.
 
     `remaining_*` are after this request; `resets_in` is seconds until the window ends.

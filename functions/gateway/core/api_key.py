@@ -8,7 +8,8 @@ import hashlib
 import hmac
 import re
 import zlib
-from dataclasses import dataclass
+
+import msgspec
 
 from gateway.core.errors import Unauthenticated
 
@@ -24,8 +25,7 @@ _KEY = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ApiKey:
+class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
     """The parts of a key whose checksum is right."""
 
     workspace: str

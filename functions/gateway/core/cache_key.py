@@ -15,15 +15,30 @@ def cache_scope(
     dimensions: int,
     purpose: str,
     title: str,
-    variant: str,
+    prefix: str,
+    truncate: bool,
+    extra: str,
 ) -> bytes:
     """What all inputs of a request share, as 32 bytes.
 
-    `dimensions` is the native length where a vector can be shortened, else the length asked for. `variant` tells apart
-    what else changes a vector: truncation, parameters passed through. Never the user, never the encoding.
+    `dimensions` is the native length where a vector can be shortened, else the length asked for. `extra` are the
+    parameters passed through, in one spelling. Never the user, never the encoding.
     """
-    fields = (workspace, provider, vendor_model, revision, str(dimensions), purpose, title, variant)
-    return hashlib.sha256(b"".join(_framed(field.encode()) for field in fields)).digest()
+    fields = (
+        workspace,
+        provider,
+        vendor_model,
+        revision,
+        str(dimensions),
+        purpose,
+        title,
+        prefix,
+        str(truncate),
+        extra,
+    )
+    # Each behind its length, so that what ends one cannot begin the next.
+    framed = "".join([f"{len(field)}:{field}" for field in fields])
+    return hashlib.sha256(framed.encode("utf-8", "surrogatepass")).digest()
 
 
 def cache_key(scope: bytes, item: Input) -> bytes:
@@ -36,10 +51,6 @@ def _input_bytes(item: Input) -> bytes:
     if isinstance(item, str):
         return b"s" + item.encode("utf-8", "surrogatepass")
     return b"t" + b"".join(token.to_bytes(4, "little") for token in item)
-
-
-def _framed(field: bytes) -> bytes:
-    return len(field).to_bytes(4, "little") + field
 
 
 def distinct(keys: Iterable[bytes]) -> tuple[bytes, ...]:

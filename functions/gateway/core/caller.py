@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import msgspec
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
@@ -25,8 +27,7 @@ class Workspace:
     is_set: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Caller:
+class Caller(msgspec.Struct, frozen=True, kw_only=True):
     """Who asks. `models` are the permitted ones, `None` for all; `dialect` is what the key speaks on shared paths."""
 
     workspace: Workspace

@@ -40,6 +40,9 @@ class Provider:
     """Seconds one call may take."""
     settings: Mapping[str, Any] = field(default_factory=dict)
 
+    def __hash__(self) -> int:
+        return hash(self.name)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:

@@ -1,9 +1,10 @@
 """What is asked of a model and what it answers, in words that belong to no vendor and no client."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
+
+import msgspec
 
 Tokens = tuple[int, ...]
 """One input as token ids of the model's own vocabulary."""
@@ -28,16 +29,14 @@ class Purpose(StrEnum):
     CODE_QUERY = "code_query"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CacheUse:
+class CacheUse(msgspec.Struct, frozen=True, kw_only=True):
     """What the caller allows: `Cache-Control: no-cache` forbids reading, `no-store` both."""
 
     read: bool = True
     write: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EmbeddingRequest:
+class EmbeddingRequest(msgspec.Struct, frozen=True, kw_only=True):
     """What a caller asks, after its dialect has been read.
 
     `extra` holds parameters the caller asked to be passed to the provider unread.
@@ -51,12 +50,11 @@ class EmbeddingRequest:
     title: str | None = None
     user: str | None = None
     deployment: str | None = None
-    extra: Mapping[str, Any] = field(default_factory=dict)
+    extra: Mapping[str, Any] = {}
     cache: CacheUse = CacheUse()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Usage:
+class Usage(msgspec.Struct, frozen=True, kw_only=True):
     """Tokens of a request.
 
     `tokens` is what all inputs hold, `cached` how many of these were answered from the cache and so
@@ -68,8 +66,7 @@ class Usage:
     estimated: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EmbeddingResult:
+class EmbeddingResult(msgspec.Struct, frozen=True, kw_only=True):
     """What a provider answers to one call: vectors in input order, and the tokens it counted.
 
     `token_counts` are per input where the provider tells them; `tokens` is its total; `None` is unknown.
@@ -80,8 +77,7 @@ class EmbeddingResult:
     token_counts: tuple[int, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Embedded:
+class Embedded(msgspec.Struct, frozen=True, kw_only=True):
     """What the gateway answers: one vector per input, in input order, all of the same length."""
 
     model: str

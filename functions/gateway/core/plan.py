@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Container, Sequence
-from dataclasses import dataclass, replace
+
+import msgspec
 
 from gateway.core.allowance import CERTAINLY, estimate_tokens, least_tokens
 from gateway.core.cache_key import cache_key, cache_scope
@@ -20,9 +21,10 @@ from gateway.core.errors import (
 from gateway.core.ports import ProviderCall
 from gateway.core.vocabulary import Vocabularies, none_at_hand
 
+_ANY_PURPOSE = PurposeRule()
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """A request that can be served.
 
     `estimates` are tokens per input; `keys` name each input's vector in the cache; `cached_dimensions` is the length
@@ -54,8 +56,8 @@ class Plan:
             return max(budget, sum(least_tokens(self.request.inputs[place]) for place in missing))
         return estimate
 
-    def call(self, positions: Sequence[int]) -> ProviderCall:
-        """The call that asks for the inputs at these positions."""
+    def call(self, positions: Sequence[int], *, timeout: float, alone: bool) -> ProviderCall:
+        """The call that asks for the inputs at these positions, within `timeout` seconds."""
         request, rule = self.request, self.rule
         told = self.cached_dimensions if self.cached_dimensions != self.model.dimensions else None
         return ProviderCall(
@@ -68,6 +70,8 @@ class Plan:
             user=request.user,
             truncate=self.model.truncate,
             extra=request.extra,
+            timeout=timeout,
+            alone=alone,
         )
 
 
@@ -135,7 +139,7 @@ def _route(request: EmbeddingRequest, model: Model, region: str) -> Route:
 
 def _purpose_rule(request: EmbeddingRequest, model: Model) -> PurposeRule:
     if request.purpose is None or model.symmetry is Symmetry.SYMMETRIC:
-        return PurposeRule()
+        return _ANY_PURPOSE
     rule = model.purposes.get(request.purpose)
     if rule is None:
         known = ", ".join(sorted(model.purposes)) or "none"
@@ -209,10 +213,12 @@ def _as_taken(request: EmbeddingRequest, model: Model, route: Route, vocabularie
         item if isinstance(item, str) else vocabulary.decode(item, f"input[{index}]")
         for index, item in enumerate(request.inputs)
     )
-    return replace(request, inputs=tuple(texts))
+    return msgspec.structs.replace(request, inputs=tuple(texts))
 
 
 def _check_lengths(inputs: Sequence[Input], estimates: Sequence[int], model: Model) -> None:
+    if max(estimates, default=0) <= model.max_tokens:
+        return
     for index, (item, estimate) in enumerate(zip(inputs, estimates, strict=True)):
         if estimate > model.max_tokens and (least := least_tokens(item)) > model.max_tokens:
             raise InputTooLong.at(
@@ -237,7 +243,6 @@ def _scope(
     request: EmbeddingRequest, caller: Caller, model: Model, *, route: Route, rule: PurposeRule, dimensions: int
 ) -> bytes:
     matters = request.purpose is not None and model.symmetry is Symmetry.BY_PURPOSE
-    variant = {"prefix": rule.prefix, "truncate": model.truncate, "extra": dict(request.extra)}
     return cache_scope(
         workspace=caller.workspace.name,
         provider=route.provider.name,
@@ -246,7 +251,9 @@ def _scope(
         dimensions=dimensions,
         purpose=request.purpose.value if request.purpose and matters else "",
         title=request.title or "",
-        variant=json.dumps(variant, sort_keys=True),
+        prefix=rule.prefix,
+        truncate=model.truncate,
+        extra=json.dumps(request.extra, sort_keys=True) if request.extra else "",
     )
 
 

@@ -1,8 +1,9 @@
 """What operations need from outside. Stores and providers keep these promises; fakes in tests keep the same."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Protocol
+
+import msgspec
 
 from gateway.core.allowance import Reservation
 from gateway.core.caller import Identity, KeyRecords, Limits, Workspace
@@ -10,12 +11,13 @@ from gateway.core.catalogue import Catalogue, Route
 from gateway.core.embedding import EmbeddingResult, Input, Purpose, Vector
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProviderCall:
+class ProviderCall(msgspec.Struct, frozen=True, kw_only=True):
     """One call to one provider: what `build_call` is given.
 
     `inputs` already fit the route's limits and carry any prefix. `dimensions` is set only where the vendor must be
-    told; `purpose` only where the route sends it in the vendor's own words.
+    told; `purpose` only where the route sends it in the vendor's own words. `timeout` is seconds until the request
+    gives up, whatever the provider's own patience. `alone` says that nothing else of the request is under way: waiting
+    for the answer may hold up everything.
     """
 
     route: Route
@@ -26,7 +28,9 @@ class ProviderCall:
     title: str | None = None
     user: str | None = None
     truncate: bool = False
-    extra: Mapping[str, object] = field(default_factory=dict)
+    extra: Mapping[str, object] = {}
+    timeout: float = 25.0
+    alone: bool = False
 
 
 class Provider(Protocol):
@@ -89,8 +93,7 @@ class Allowances(Protocol):
         """Replace the reservation's estimate by what was used."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CachedVector:
+class CachedVector(msgspec.Struct, frozen=True, kw_only=True):
     """A vector, native length, with the tokens its input had."""
 
     vector: Vector

@@ -1,13 +1,14 @@
 """What one request did, noted as it happens: the source of its log line, its metrics and its informative headers."""
 
-from dataclasses import dataclass
+from collections.abc import Awaitable
+
+import msgspec
 
 from gateway.core.allowance import Reservation
 from gateway.core.caller import Caller
 
 
-@dataclass(slots=True, kw_only=True)
-class Record:
+class Record(msgspec.Struct, kw_only=True):
     """Facts of one request; `None` is not known (yet). Times are seconds. Never a key, never a text."""
 
     request_id: str
@@ -26,3 +27,5 @@ class Record:
     upstream_time: float = 0.0
     allowance: Reservation | None = None
     error: str | None = None
+    unfinished: list[Awaitable[None]] = []
+    """What is under way while the answer is made, and has to end before it goes out."""

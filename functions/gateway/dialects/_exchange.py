@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+import msgspec
 from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 
@@ -25,13 +26,12 @@ Wording = Callable[[Any], tuple[str, str]]
 """From one of pydantic's error details (a TypedDict of its core) to the path and the message of a problem."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """What goes back: `body` is JSON text. `compressible` says that gzip would make it much smaller."""
 
     body: bytes
     status: int = 200
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = {}
     compressible: bool = False
 
 
@@ -57,12 +57,17 @@ class Exchange:
     gateway: Gateway
     record: Record
     dialect: Dialect
+    headers: Mapping[str, str] = field(init=False)
+    """Names in lower case; of a repeated one the first."""
+
+    def __post_init__(self) -> None:
+        # Starlette's own go through all of them for each name.
+        pairs = reversed(self.request.scope["headers"])
+        self.headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in pairs}
 
     async def authenticate(self) -> Caller:
         """Who calls; raises `Unauthenticated`, `StoreUnavailable`."""
-        caller = await self.gateway.authenticate(credential(self.request))
-        self.record.caller = caller
-        self.record.allowance = self.gateway.standing(caller)
+        self.record.caller = caller = await self.gateway.authenticate(self._credential())
         return caller
 
     async def read(self, model: type[Body], word: Wording | None = None) -> Body:
@@ -70,8 +75,8 @@ class Exchange:
 
         `word` tells what is wrong with it, OpenAI's way if none is given.
         """
-        check_content_type(self.request.headers)
-        body = await self.request.body()
+        check_content_type(self.headers)
+        body = await self._body()
         if len(body) > MAX_BODY:
             raise BodyTooLarge(f"The body has {len(body)} bytes; at most {MAX_BODY} are taken in one request.")
         try:
@@ -79,28 +84,39 @@ class Exchange:
         except ValidationError as error:
             raise invalid(error, word or _problem) from error
 
+    async def _body(self) -> bytes:
+        parts, more = [], True
+        while more:
+            message = await self.request.receive()
+            parts.append(message.get("body", b""))
+            more = message.get("more_body", False)
+        return b"".join(parts)
+
     def cache_use(self) -> CacheUse:
         """What the caller's `Cache-Control` allows."""
-        directives = {part.strip().lower() for part in self.request.headers.get("cache-control", "").split(",")}
+        told = self.headers.get("cache-control")
+        if told is None:
+            return CacheUse()
+        directives = {part.strip().lower() for part in told.split(",")}
         store = "no-store" not in directives
         return CacheUse(read=store and "no-cache" not in directives, write=store)
 
+    def _credential(self) -> str | None:
+        """The caller's key, wherever its client puts it; one of ours before anything else, if several are sent."""
+        found = list(self._credentials())
+        if len(found) == 1:
+            return found[0]
+        return next((text for text in found if text.startswith("egw_")), found[0] if found else None)
 
-def credential(request: Request) -> str | None:
-    """The caller's key, wherever its client puts it; one of ours before anything else, if several are sent."""
-    found = list(_credentials(request))
-    return next((text for text in found if text.startswith("egw_")), found[0] if found else None)
-
-
-def _credentials(request: Request) -> Iterator[str]:
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    candidates = (
-        token.strip() if scheme.lower() == "bearer" else "",
-        request.headers.get("api-key", ""),
-        request.headers.get("x-goog-api-key", ""),
-        request.query_params.get("key", ""),
-    )
-    return (text for text in candidates if text)
+    def _credentials(self) -> Iterator[str]:
+        scheme, _, token = self.headers.get("authorization", "").partition(" ")
+        if scheme.lower() == "bearer" and token.strip():
+            yield token.strip()
+        for name in ("api-key", "x-goog-api-key"):
+            if self.headers.get(name):
+                yield self.headers[name]
+        if self.request.scope["query_string"] and self.request.query_params.get("key"):
+            yield self.request.query_params["key"]
 
 
 def check_content_type(headers: Mapping[str, str]) -> None:

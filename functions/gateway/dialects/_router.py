@@ -3,14 +3,15 @@
 import re
 import time
 import zlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import cached_property
 from typing import Any
+from urllib.parse import quote
 from uuid import uuid4
 
-from fastapi import Request, Response
+from fastapi import Request
 from starlette.convertors import Convertor
-from starlette.routing import Match, Route, compile_path, request_response
+from starlette.routing import Match, Route, compile_path
 from starlette.types import Scope
 
 from gateway import telemetry
@@ -18,12 +19,15 @@ from gateway.core.allowance import Reservation
 from gateway.core.errors import BodyTooLarge, GatewayError, InternalError
 from gateway.core.record import Record
 from gateway.dialects._exchange import Answer, Dialect, Exchange
+from gateway.operations.gateway import Gateway
 
 Endpoint = Callable[[Exchange], Awaitable[Answer]]
 Condition = Callable[[Scope], bool]
 
 MAX_ANSWER = 6_291_556 - 16_384
 """Bytes of an answer that fits a Lambda payload: its quota, less what the headers around it may take."""
+
+FIRST_SERVER_ERROR = 500
 
 WORTH_COMPRESSING = 4_096
 """Bytes."""
@@ -43,40 +47,36 @@ class DialectRouter:
     def __init__(self, dialect: Dialect, prefix: str = "") -> None:
         self.dialect = dialect
         self.prefix = prefix
-        self.routes: list[Route] = []
+        self.routes: list[DialectRoute] = []
 
     def route(self, method: str, *paths: str, only_if: Condition | None = None) -> Callable[[Endpoint], Endpoint]:
         """Register an endpoint at these paths; where dialects share a path, for the requests that `only_if` accepts."""
 
         def register(endpoint: Endpoint) -> Endpoint:
-            async def handle(request: Request) -> Response:
-                return await serve(request, self.dialect, endpoint)
-
-            for path in paths:
-                self.routes.append(_ConditionalRoute(self.prefix + path, handle, method, only_if))
+            self.routes += [DialectRoute(self.prefix + path, endpoint, self.dialect, method, only_if) for path in paths]
             return endpoint
 
         return register
 
 
-class _ConditionalRoute(Route):
+class DialectRoute(Route):
     """A route that compiles its path when the ends of one fit: of fifty, a cold start pays for the one it takes."""
 
     def __init__(  # not Route's own, which compiles at once
-        self,
-        path: str,
-        endpoint: Callable[[Request], Awaitable[Response]],
-        method: str,
-        condition: Condition | None,
+        self, path: str, endpoint: Endpoint, dialect: Dialect, method: str, condition: Condition | None
     ) -> None:
         self.path = self.name = path
         self.endpoint = endpoint
-        self.app = request_response(endpoint)
-        self.methods = {method, "HEAD"} if method == "GET" else {method}
+        self.dialect = dialect
+        self.methods: set[str] = {method, "HEAD"} if method == "GET" else {method}
         self.include_in_schema = False
         self.condition = condition
         self.begin, _, rest = path.partition("{")
         self.end = rest.rpartition("}")[2]
+
+    def fits(self, path: str) -> bool:
+        """Whether the path begins and ends as this route's; `matches` looks between."""
+        return path.startswith(self.begin) and path.endswith(self.end)
 
     @cached_property
     def compiled(self) -> tuple[re.Pattern[str], str, dict[str, Convertor[Any]]]:
@@ -95,23 +95,22 @@ class _ConditionalRoute(Route):
         return self.compiled[2]
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        path = scope.get("path", "")
-        if not (path.startswith(self.begin) and path.endswith(self.end)):
+        if scope["type"] != "http" or not self.fits(scope["path"]) or (self.condition and not self.condition(scope)):
             return Match.NONE, {}
-        if self.condition is not None and not self.condition(scope):
-            return Match.NONE, {}
+        if scope["path"] == self.path == self.begin:  # there is nothing in it to look for
+            return Match.FULL if scope["method"] in self.methods else Match.PARTIAL, {"path_params": {}}
         return super().matches(scope)
 
 
-async def serve(request: Request, dialect: Dialect, endpoint: Endpoint) -> Response:
+async def serve(request: Request, gateway: Gateway, dialect: Dialect, endpoint: Endpoint) -> Answer:
     """Run the endpoint; render, count and log what came of it."""
     started = time.perf_counter()
     record = Record(request_id=request_id(request))
-    exchange = Exchange(request=request, gateway=request.app.state.gateway, record=record, dialect=dialect)
-    answer = await _answer(exchange, endpoint)
-    response = await _respond(exchange, answer)
-    _observe(exchange, response, time.perf_counter() - started)
-    return response
+    exchange = Exchange(request=request, gateway=gateway, record=record, dialect=dialect)
+    answer = await _complete(exchange, await _answer(exchange, endpoint))
+    await _finish(record)
+    _observe(exchange, answer, time.perf_counter() - started)
+    return answer
 
 
 async def _answer(exchange: Exchange, endpoint: Endpoint) -> Answer:
@@ -124,23 +123,33 @@ async def _answer(exchange: Exchange, endpoint: Endpoint) -> Answer:
         return _rendered(exchange, InternalError(_UNFORESEEN))
 
 
+async def _finish(record: Record) -> None:
+    """The answer is made by now: what goes wrong here must not take it away."""
+    for rest in record.unfinished:
+        try:
+            await rest
+        except Exception:  # noqa: BLE001  (stores tell their failures themselves; this one nobody foresaw)
+            telemetry.logger().exception("unforeseen", request_id=record.request_id)
+
+
 def _rendered(exchange: Exchange, error: GatewayError) -> Answer:
     exchange.record.error = type(error).__name__
     return exchange.dialect.render_error(error)
 
 
-async def _respond(exchange: Exchange, answer: Answer) -> Response:
-    headers = {**_facts(exchange.record), **answer.headers}
+async def _complete(exchange: Exchange, answer: Answer) -> Answer:
+    """The answer as it goes out, with all its headers."""
+    headers = {**_facts(exchange), **answer.headers, "content-type": "application/json"}
     body = answer.body
-    if answer.compressible and len(body) >= WORTH_COMPRESSING and _takes_gzip(exchange.request):
+    if answer.compressible and len(body) >= WORTH_COMPRESSING and _takes_gzip(exchange.headers):
         body = _gzip(body)
         headers |= {"content-encoding": "gzip", "vary": "accept-encoding"}
     if _payload_size(body, headers) > MAX_ANSWER:
-        return await _respond_elsewhere(exchange, answer)
-    return Response(body, status_code=answer.status, headers=headers, media_type="application/json")
+        return await _lead_elsewhere(exchange, answer)
+    return Answer(body=body, status=answer.status, headers={**headers, "content-length": str(len(body))})
 
 
-async def _respond_elsewhere(exchange: Exchange, answer: Answer) -> Response:
+async def _lead_elsewhere(exchange: Exchange, answer: Answer) -> Answer:
     """Lambda cannot carry this answer: the client fetches it from the bucket, or is told what would fit."""
     if not _may_redirect(exchange):
         fits = max(1, exchange.record.inputs * MAX_ANSWER // len(answer.body))
@@ -149,9 +158,12 @@ async def _respond_elsewhere(exchange: Exchange, answer: Answer) -> Response:
             f"ask for at most {fits} inputs in one request.",
             param="input",
         )
-        return await _respond(exchange, _rendered(exchange, error))
-    url = await exchange.gateway.answers.keep(answer.body, "application/json")
-    return Response(b"", status_code=303, headers={**_facts(exchange.record), "location": url})
+        return await _complete(exchange, _rendered(exchange, error))
+    try:
+        url = await exchange.gateway.answers.keep(answer.body, "application/json")
+    except GatewayError as error:
+        return await _complete(exchange, _rendered(exchange, error))
+    return Answer(body=b"", status=303, headers={**_facts(exchange), "location": url, "content-length": "0"})
 
 
 def _may_redirect(exchange: Exchange) -> bool:
@@ -160,7 +172,7 @@ def _may_redirect(exchange: Exchange) -> bool:
     `Authorization` is dropped by every client that goes to another host; the other headers are not, save by
     openai-python's class for Azure. A browser, which sends `Origin`, may not read from the bucket.
     """
-    headers = exchange.request.headers
+    headers = exchange.headers
     carries_key = "x-goog-api-key" in headers or "api-key" in headers
     drops_key = headers.get("user-agent", "").removeprefix("Async").startswith("AzureOpenAI/Python")
     return exchange.dialect.follows_redirects and "origin" not in headers and (drops_key or not carries_key)
@@ -181,8 +193,8 @@ def _gzip(body: bytes) -> bytes:
     return compressor.compress(body) + compressor.flush()
 
 
-def _takes_gzip(request: Request) -> bool:
-    for part in request.headers.get("accept-encoding", "").split(","):
+def _takes_gzip(headers: Mapping[str, str]) -> bool:
+    for part in headers.get("accept-encoding", "").split(","):
         name, _, quality = part.partition(";")
         if name.strip().lower() in {"gzip", "*"}:
             return quality.replace(" ", "") not in {"q=0", "q=0.0", "q=0.00", "q=0.000"}
@@ -195,14 +207,15 @@ def request_id(request: Request) -> str:
     return str(getattr(context, "aws_request_id", "")) or uuid4().hex
 
 
-def _facts(record: Record) -> dict[str, str]:
+def _facts(exchange: Exchange) -> dict[str, str]:
     """The headers every answer carries, as far as they are known."""
+    record = exchange.record
     headers = {"x-request-id": record.request_id}
-    if record.allowance is not None:
-        headers |= allowance_headers(record.allowance)
+    if record.caller is not None:
+        headers |= allowance_headers(record.allowance or exchange.gateway.standing(record.caller))
     if record.route is not None and record.error is None:
         headers |= {
-            "x-gateway-route": record.route,
+            "x-gateway-route": record.route if _is_plain(record.route) else quote(record.route),
             "x-gateway-cache-hits": str(record.hits),
             "x-gateway-cache-misses": str(record.misses),
             "x-gateway-tokens-billed": str(record.billed_tokens),
@@ -210,6 +223,10 @@ def _facts(record: Record) -> dict[str, str]:
     if record.estimated and record.error is None:
         headers["x-gateway-tokens-estimated"] = "true"
     return headers
+
+
+def _is_plain(text: str) -> bool:
+    return text.isascii() and text.isprintable()
 
 
 def allowance_headers(reservation: Reservation) -> dict[str, str]:
@@ -225,40 +242,42 @@ def allowance_headers(reservation: Reservation) -> dict[str, str]:
     }
 
 
-def _observe(exchange: Exchange, response: Response, duration: float) -> None:
+def _observe(exchange: Exchange, answer: Answer, duration: float) -> None:
+    """One line, and the metrics in it."""
     record = exchange.record
-    workspace = record.caller.workspace.name if record.caller else ""
-    own = duration - record.upstream_time
-    telemetry.logger().info(
-        "request",
-        request_id=record.request_id,
-        dialect=exchange.dialect.name,
-        method=exchange.request.method,
-        status=response.status_code,
-        error=record.error,
-        workspace=workspace or None,
-        key_id=record.caller.key_id if record.caller else None,
-        model=record.model,
-        route=record.route,
-        inputs=record.inputs,
-        hits=record.hits,
-        tokens=record.tokens,
-        billed_tokens=record.billed_tokens,
-        upstream_calls=record.upstream_calls,
-        upstream_ms=round(record.upstream_time * 1000, 1),
-        own_ms=round(own * 1000, 1),
-        bytes_out=len(response.body),
-    )
+    caller, model = record.caller, record.model
+    upstream_ms = record.upstream_time * 1000
+    own_ms = duration * 1000 - upstream_ms
+    facts = {
+        "request_id": record.request_id,
+        "dialect": exchange.dialect.name,
+        "method": exchange.request.method,
+        "status": answer.status,
+        "workspace": caller and caller.workspace.name,
+        "key_id": caller and caller.key_id,
+        "model": model,
+        "route": record.route,
+        "inputs": record.inputs,
+        "hits": record.hits,
+        "tokens": record.tokens,
+        "billed_tokens": record.billed_tokens,
+        "upstream_calls": record.upstream_calls,
+        "upstream_ms": round(upstream_ms, 1),
+        "own_ms": round(own_ms, 1),
+        "bytes_out": len(answer.body),
+    }
+    if record.error:
+        facts["error"] = record.error
     telemetry.count("Requests")
-    telemetry.count("Errors", int(response.status_code >= 500))  # noqa: PLR2004
-    if record.model and workspace:
-        telemetry.count("Tokens", record.billed_tokens)
-        telemetry.count("InputTokens", record.tokens)
-        telemetry.count("CacheHits", record.hits)
-        telemetry.count("CacheMisses", record.misses)
-        if record.upstream_calls:
-            telemetry.count("UpstreamTime", record.upstream_time * 1000, "Milliseconds")
-        telemetry.count("OwnTime", own * 1000, "Milliseconds")
-        telemetry.publish(workspace=workspace, model=record.model)
-    else:
-        telemetry.publish()
+    telemetry.count("Errors", int(answer.status >= FIRST_SERVER_ERROR))
+    if not (caller and model):
+        telemetry.publish({name: fact for name, fact in facts.items() if fact is not None})
+        return
+    telemetry.count("Tokens", record.billed_tokens)
+    telemetry.count("InputTokens", record.tokens)
+    telemetry.count("CacheHits", record.hits)
+    telemetry.count("CacheMisses", record.misses)
+    if record.upstream_calls:
+        telemetry.count("UpstreamTime", upstream_ms)
+    telemetry.count("OwnTime", own_ms)
+    telemetry.publish(facts, workspace=caller.workspace.name, model=model)

@@ -56,7 +56,7 @@ class EmbeddingsBody(BaseModel):
 
 def to_core(body: EmbeddingsBody, exchange: Exchange, model: str) -> EmbeddingRequest:
     """The request in our own words; raises `InvalidRequest`, `UnsupportedParameter`."""
-    headers = exchange.request.headers
+    headers = exchange.headers
     extra = extra_of(body.model_extra or {}, headers.get("extra-parameters") or "error")
     return EmbeddingRequest(
         model=model,

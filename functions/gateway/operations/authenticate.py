@@ -7,7 +7,7 @@ from gateway.core import api_key
 from gateway.core.caller import Caller, KeyRecord, Workspace
 from gateway.core.errors import Unauthenticated
 from gateway.core.ports import ApiKeys, CatalogueStore, IdentityTokens
-from gateway.operations.together import together
+from gateway.operations.together import begin
 
 DOTS_OF_A_TOKEN = 2
 """A signed token has three parts; a key of ours has no dot."""
@@ -46,7 +46,10 @@ class Authenticate:
     async def _by_key(self, text: str) -> Caller:
         key = api_key.parse(text)
         # The models are not needed here, but next: on a cold start the look-ups overlap.
-        records, _ = await together(self.keys.records(key.workspace, key.key_id), self.catalogue.catalogue())
+        models = begin(self.catalogue.catalogue())
+        records = await self.keys.records(key.workspace, key.key_id)
+        if models:
+            await models
         record = records.get(key.key_id, _NOBODY)
         if not api_key.matches(key.secret, record.sha256) or record is _NOBODY:
             raise Unauthenticated("The API key is unknown: it was never made, or it was revoked.")

@@ -22,7 +22,7 @@ from gateway.core.record import Record
 from gateway.core.slicing import slices
 from gateway.core.vectors import FLOAT32, normalise, shorten
 from gateway.core.vocabulary import Vocabularies, none_at_hand
-from gateway.operations.together import together
+from gateway.operations.together import begin, together
 from gateway.telemetry import segment
 
 Known = Mapping[bytes, CachedVector]
@@ -51,8 +51,13 @@ class Embed:
     patience: float = 25.0
     """Seconds all providers' calls of a request may take together; the front door ends everything at 30."""
 
-    async def __call__(self, request: EmbeddingRequest, caller: Caller, record: Record) -> Embedded:
-        """Raises whatever `core/errors.py` knows of models, allowances and providers."""
+    async def __call__(
+        self, request: EmbeddingRequest, caller: Caller, record: Record, *, alone: bool = True
+    ) -> Embedded:
+        """Raises whatever `core/errors.py` knows of models, allowances and providers.
+
+        Unless it is `alone`, others go on while a provider is waited for.
+        """
         catalogue = await self.catalogue.catalogue()
         model = catalogue.find(request.model)
         record.model, record.inputs = model.name, len(request.inputs)
@@ -62,9 +67,9 @@ class Embed:
             reservation, known = await self._admit(plan, caller, record)
         record.hits = sum(key in known for key in plan.keys)
         record.misses = len(plan.keys) - record.hits
-        fresh, failure = await self._compute(plan, known, record)
+        fresh, failure = await self._compute(plan, known, record, alone=alone)
         record.billed_tokens = sum(vector.tokens for vector in fresh.values())
-        await self._conclude(plan, reservation, fresh, record.billed_tokens)
+        self._conclude(plan, reservation, fresh, record)
         if failure:
             raise failure
         return _join(plan, known, fresh, record)
@@ -100,7 +105,9 @@ class Embed:
             return {}
         return await self.cache.get(distinct(plan.keys))
 
-    async def _compute(self, plan: Plan, known: Known, record: Record) -> tuple[Known, GatewayError | None]:
+    async def _compute(
+        self, plan: Plan, known: Known, record: Record, *, alone: bool
+    ) -> tuple[Known, GatewayError | None]:
         """Vectors of what is not known, and the first thing that went wrong, if anything did."""
         missing = plan.missing(known)
         if not missing:
@@ -108,7 +115,10 @@ class Embed:
         calls = [[missing[at] for at in part] for part in _parts(plan, missing)]
         started = self.clock()
         with segment("provider"):
-            outcomes = await self._side_by_side(plan, calls, record)
+            if alone and len(calls) == 1:
+                outcomes = [await self._ask(plan, calls[0], record, deadline=started + self.patience, alone=True)]
+            else:
+                outcomes = await self._side_by_side(plan, calls, record, deadline=started + self.patience)
         record.upstream_time, record.upstream_calls = self.clock() - started, len(calls)
         failures = [outcome for outcome in outcomes if isinstance(outcome, GatewayError)]
         fresh: dict[bytes, CachedVector] = {}
@@ -118,35 +128,40 @@ class Embed:
         return fresh, failures[0] if failures else None
 
     async def _side_by_side(
-        self, plan: Plan, calls: Sequence[Sequence[int]], record: Record
+        self, plan: Plan, calls: Sequence[Sequence[int]], record: Record, *, deadline: float
     ) -> list[Known | GatewayError]:
-        provider = self.provider(plan.route.provider.kind)
+        await asyncio.sleep(0)  # from here on there is an event loop (see http_api.py)
         places = asyncio.Semaphore(plan.route.concurrency)
-        deadline = asyncio.get_running_loop().time() + self.patience
 
         async def ask(positions: Sequence[int]) -> Known | GatewayError:
-            try:
-                async with asyncio.timeout_at(deadline), places:
-                    result = await provider.embed(plan.call(positions))
-                    record.estimated |= not _is_counted(plan, positions, result)
-                    return _vectors(plan, positions, result)
-            except InputTooLong as error:
-                return _in_the_request(error, positions, len(plan.keys))
-            except GatewayError as error:
-                return error
-            except TimeoutError:
-                return ProviderTimeout("The provider did not answer in time.")
+            async with places:
+                return await self._ask(plan, positions, record, deadline=deadline, alone=False)
 
-        if len(calls) == 1:  # the usual case needs no task
-            return [await ask(calls[0])]
         return await asyncio.gather(*map(ask, calls))
 
-    async def _conclude(self, plan: Plan, reservation: Reservation, fresh: Known, tokens: int) -> None:
-        settling = self.allowances.settle(reservation, tokens)
+    async def _ask(
+        self, plan: Plan, positions: Sequence[int], record: Record, *, deadline: float, alone: bool
+    ) -> Known | GatewayError:
+        """Vectors of the inputs at these positions, or what went wrong."""
+        seconds = deadline - self.clock()
+        if seconds <= 0:
+            return ProviderTimeout("The provider did not answer in time.")
+        try:
+            provider = self.provider(plan.route.provider.kind)
+            result = await provider.embed(plan.call(positions, timeout=seconds, alone=alone))
+            record.estimated |= not _is_counted(plan, positions, result)
+            return _vectors(plan, positions, result)
+        except InputTooLong as error:
+            return _in_the_request(error, positions, len(plan.keys))
+        except GatewayError as error:
+            return error
+
+    def _conclude(self, plan: Plan, reservation: Reservation, fresh: Known, record: Record) -> None:
+        """Begin what nobody has to wait for until the answer is made."""
+        begun = [begin(self.allowances.settle(reservation, record.billed_tokens))]
         if fresh and plan.request.cache.write and plan.model.cache_ttl:
-            await together(settling, self.cache.put(fresh, plan.model.cache_ttl))
-        else:
-            await settling
+            begun.append(begin(self.cache.put(fresh, plan.model.cache_ttl)))
+        record.unfinished.extend(filter(None, begun))
 
 
 def _in_the_request(error: InputTooLong, positions: Sequence[int], inputs: int) -> InputTooLong:

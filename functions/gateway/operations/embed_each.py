@@ -2,7 +2,9 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+import msgspec
 
 from gateway.core.allowance import estimate_tokens
 from gateway.core.caller import Caller, Limits
@@ -66,17 +68,18 @@ def _alike(requests: Sequence[EmbeddingRequest]) -> list[Group]:
 
 def _joined(requests: Sequence[EmbeddingRequest], group: Group) -> EmbeddingRequest:
     inputs: list[Input] = [item for position in group for item in requests[position].inputs]
-    return replace(requests[group[0]], inputs=tuple(inputs))
+    return msgspec.structs.replace(requests[group[0]], inputs=tuple(inputs))
 
 
 async def _side_by_side(
     embed: Embed, requests: Sequence[EmbeddingRequest], caller: Caller, records: Sequence[Record]
 ) -> list[Embedded | BaseException]:
+    await asyncio.sleep(0)  # from here on there is an event loop (see http_api.py)
     places = asyncio.Semaphore(AT_ONCE)
 
     async def ask(request: EmbeddingRequest, record: Record) -> Embedded:
         async with places:
-            return await embed(request, caller, record)
+            return await embed(request, caller, record, alone=False)
 
     return await asyncio.gather(*map(ask, requests, records), return_exceptions=True)
 
@@ -114,6 +117,7 @@ def _sum_up(record: Record, parts: Sequence[Record]) -> None:
     record.tokens = sum(part.tokens for part in parts)
     record.billed_tokens = sum(part.billed_tokens for part in parts)
     record.estimated = any(part.estimated for part in parts)
+    record.unfinished = [rest for part in parts for rest in part.unfinished]
     record.upstream_calls = sum(part.upstream_calls for part in parts)
     record.upstream_time = max(part.upstream_time for part in parts)
     standings = [part.allowance for part in parts if part.allowance is not None]

@@ -4,7 +4,7 @@ Our client of AWS sends, gives way once, and receives (see `stores/aws`): steppi
 them on the wire before the first is read. Tasks would do the same for a tenth of a warm request's CPU.
 """
 
-from collections.abc import Coroutine, Generator
+from collections.abc import Awaitable, Coroutine, Generator
 from types import coroutine
 from typing import Any, TypeVar, overload
 
@@ -27,20 +27,41 @@ async def together(*coroutines: Coroutine[Any, Any, Any]) -> tuple[Any, ...]:
 @coroutine
 def _step(coroutines: tuple[Coroutine[Any, Any, Any], ...]) -> Generator[Any, None, tuple[Any, ...]]:
     results: list[Any] = [None] * len(coroutines)
-    under_way = dict(enumerate(coroutines))
+    under_way = list(enumerate(coroutines))
     try:
         while under_way:
-            for place in list(under_way):
+            for turn in tuple(under_way):
+                place, coroutine_ = turn
                 try:
-                    waits_for = under_way[place].send(None)
+                    waits_for = coroutine_.send(None)
                 except StopIteration as done:
                     results[place] = done.value
-                    del under_way[place]
+                    under_way.remove(turn)
                 else:
                     # `None` is giving way, which the next coroutine's turn is; anything else is for the event loop.
                     if waits_for is not None:
                         yield waits_for
     finally:
-        for left in under_way.values():
+        for _, left in under_way:
             left.close()
     return tuple(results)
+
+
+def begin(task: Coroutine[Any, Any, A]) -> Awaitable[A] | None:
+    """Run it until it waits for something, which a write does once it is sent: what is left is to be awaited.
+
+    `None` if nothing is left.
+    """
+    try:
+        waits_for = task.send(None)
+    except StopIteration:
+        return None
+    return _go_on(task, waits_for)
+
+
+@coroutine
+def _go_on(task: Coroutine[Any, Any, A], waits_for: Any) -> Generator[Any, Any, A]:
+    if waits_for is not None:
+        yield waits_for
+    result: A = yield from task
+    return result

@@ -5,16 +5,21 @@ that dies on it before any reply began is sent once more on a new one.
 """
 
 import asyncio
-import select
 import ssl
+import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from functools import cache, lru_cache
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from functools import cache, cached_property, lru_cache
 from ipaddress import ip_address
-from typing import NamedTuple, cast
+from threading import Lock
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from gateway.http1 import ConnectionEnded, HttpReply, MalformedReply, ReplyReader, Unanswered, write_head
+import msgspec
+
+from gateway.connection import Connection, open_connection, seconds_until
+from gateway.http1 import BadHeader, HttpReply, Unanswered, write_head
 from gateway.providers.addresses import (
     AddressRefused,
     Resolve,
@@ -22,25 +27,30 @@ from gateway.providers.addresses import (
     is_local_name,
     literal_address,
     public_addresses,
+    resolve_by_system,
 )
 
 CONNECT_TIMEOUT = 3.0
-"""Seconds for name, connection and TLS together."""
+"""Seconds for the name's address, a connection to it, and TLS."""
 MAX_IDLE = 16
 """Connections kept per origin: more than one request's calls at a time are never needed."""
 MAX_IDLE_TIME = 240.0
 """Seconds. A NAT gateway forgets connections after 350, and says so only to the next call."""
+MAX_SIDE_BY_SIDE = 32
+"""Calls at once that are not alone; more wait for their turn."""
+MAX_NAMES = 4
+"""Names looked up at once."""
 
 DEFAULT_PORTS = {"https": 443, "http": 80}
+FRAMING = frozenset({"content-length", "transfer-encoding"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HttpCall:
+class HttpCall(msgspec.Struct, frozen=True, kw_only=True):
     """What to send. `headers` do not repeat what the address and the body tell: host, content-length."""
 
     url: str
     body: bytes
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = {}
     method: str = "POST"
 
 
@@ -71,54 +81,69 @@ class Connections:
         *,
         allow_loopback: bool = False,
         ssl_context: Callable[[], ssl.SSLContext] = shared_ssl_context,
-        resolve: Resolve | None = None,
+        resolve: Resolve = resolve_by_system,
         connect_timeout: float = CONNECT_TIMEOUT,
     ) -> None:
         self._allow_loopback = allow_loopback
         self._ssl_context = ssl_context
         self._resolve = resolve
         self._connect_timeout = connect_timeout
-        self._idle: dict[Origin, list[_Connection]] = {}
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._idle: dict[Origin, list[Connection]] = {}
+        self._lock = Lock()
 
-    async def send(self, call: HttpCall, *, limit: int) -> HttpReply:
-        """The reply to one call, of at most `limit` bytes; redirects are replies like any other.
+    async def send(self, call: HttpCall, *, limit: int, timeout: float, alone: bool = False) -> HttpReply:  # noqa: ASYNC109
+        """The reply to one call, of at most `limit` bytes, within `timeout` seconds; a redirect is a reply, too.
 
-        Raises `AddressRefused`, `BadHeader`, `MalformedReply`, and `OSError`: `TimeoutError` where connecting took
-        too long, `ConnectionEnded`, TLS and DNS errors.
+        A call that is `alone` is waited for here; others in a thread each, so that all of them go on.
+
+        Raises `AddressRefused`, `BadHeader`, `MalformedReply`, and `OSError`: `TimeoutError`, `ConnectionEnded`, TLS
+        and DNS errors.
         """
-        origin, host, target = _read_url(call.url, allow_loopback=self._allow_loopback)
-        told = {"host": host, "content-length": str(len(call.body)), **call.headers}
-        message = write_head(call.method, target, told) + call.body
-        kept = self._take(origin)
-        if kept:
-            try:
-                return await self._exchange(origin, kept, message, limit)
-            except Unanswered:
-                self._close_idle(origin)  # they are as old as this one
-        return await self._exchange(origin, await self._connect(origin), message, limit)
+        deadline = time.monotonic() + timeout
+        if alone:
+            return self._send(call, limit, deadline)
+        return await asyncio.wrap_future(self._threads.submit(self._send, call, limit, deadline))
 
     def close(self) -> None:
         """Close what is kept."""
         for origin in list(self._idle):
             self._close_idle(origin)
 
-    async def _exchange(self, origin: Origin, connection: "_Connection", message: bytes, limit: int) -> HttpReply:
+    def _send(self, call: HttpCall, limit: int, deadline: float) -> HttpReply:
+        origin, begin = _prepared(call.method, call.url, tuple(call.headers.items()), self._allow_loopback)
+        head = b"%bcontent-length: %d\r\n\r\n" % (begin, len(call.body))
+        message = _Message(head, call.body, limit, deadline)
+        kept = self._take(origin)
+        if kept:
+            try:
+                return self._exchange(origin, kept, message)
+            except Unanswered:
+                self._close_idle(origin)  # they are as old as this one
+        return self._exchange(origin, self._connect(origin, deadline), message)
+
+    def _exchange(self, origin: Origin, connection: Connection, message: "_Message") -> HttpReply:
         try:
-            reply = await connection.exchange(message, limit)
-        except BaseException:  # a cancelled call, too, leaves a reply that nobody will read
-            connection.close()
+            with suppress(ConnectionError):  # who hangs up on a long call may have said why
+                connection.send(message.head, message.body, seconds_until(message.deadline))
+            reply = connection.receive(seconds_until(message.deadline), message.limit)
+        except BaseException:
+            connection.close()  # a reply that comes too late is nobody's
             raise
         self._keep(origin, connection)
         return reply
 
-    async def _connect(self, origin: Origin) -> "_Connection":
-        async with asyncio.timeout(self._connect_timeout):
-            addresses = await public_addresses(
-                origin.host, origin.port, allow_loopback=self._may_be_loopback(origin), resolve=self._resolve
-            )
-            _check_plain_http(origin, addresses)
-            return await self._connect_to_first(addresses, origin)
+    def _connect(self, origin: Origin, deadline: float) -> Connection:
+        deadline = min(deadline, time.monotonic() + self._connect_timeout)
+
+        def resolve(host: str, port: int) -> list[str]:
+            # The system's own patience would outlast every request.
+            return self._names.submit(self._resolve, host, port).result(seconds_until(deadline))
+
+        addresses = public_addresses(
+            origin.host, origin.port, allow_loopback=self._may_be_loopback(origin), resolve=resolve
+        )
+        _check_plain_http(origin, addresses)
+        return self._connect_to_first(addresses, origin, deadline)
 
     def _may_be_loopback(self, origin: Origin) -> bool:
         # A public name that leads to this machine is a trap even where this machine itself may be named.
@@ -126,56 +151,62 @@ class Connections:
         named = literal.is_loopback if literal else is_local_name(origin.host)
         return self._allow_loopback and named
 
-    async def _connect_to_first(self, addresses: list[str], origin: Origin) -> "_Connection":
+    def _connect_to_first(self, addresses: list[str], origin: Origin, deadline: float) -> Connection:
         """A connection to the first address that takes one."""
         failure: OSError = ConnectionError("the name leads to no address")
+        tls = self._ssl_context() if origin.scheme == "https" else None
         for address in addresses:
             try:
-                return await self._connect_to(address, origin)
+                # The certificate is the name's, not the address's.
+                return open_connection(
+                    address, origin.port, seconds_until(deadline), tls, name=origin.host, deadline=deadline
+                )
             except ssl.SSLError:
                 raise  # another address would hardly have another certificate
             except OSError as error:
                 failure = error
         raise failure
 
-    async def _connect_to(self, address: str, origin: Origin) -> "_Connection":
-        secure = origin.scheme == "https"
-        _, connection = await asyncio.get_running_loop().create_connection(
-            _Connection,
-            address,
-            origin.port,
-            ssl=self._ssl_context() if secure else None,
-            server_hostname=origin.host if secure else None,  # the certificate is the name's, not the address's
-        )
-        return connection
-
-    def _take(self, origin: Origin) -> "_Connection | None":
-        self._forget_other_loops()
-        idle = self._idle.get(origin, [])
-        while idle:
-            connection = idle.pop()
-            if connection.is_usable():
-                return connection
-            connection.close()
+    def _take(self, origin: Origin) -> Connection | None:
+        with self._lock:
+            idle = self._idle.get(origin)
+            while idle:
+                connection = idle.pop()
+                if time.time() - connection.idle_since < MAX_IDLE_TIME and connection.is_quiet():
+                    return connection
+                connection.close()
         return None
 
-    def _keep(self, origin: Origin, connection: "_Connection") -> None:
-        idle = self._idle.setdefault(origin, [])
-        if connection.reusable and len(idle) < MAX_IDLE:
-            idle.append(connection)
-        else:
-            connection.close()
+    def _keep(self, origin: Origin, connection: Connection) -> None:
+        connection.idle_since = time.time()
+        with self._lock:
+            idle = self._idle.setdefault(origin, [])
+            if connection.reusable and len(idle) < MAX_IDLE:
+                idle.append(connection)
+                return
+        connection.close()
 
     def _close_idle(self, origin: Origin) -> None:
-        for connection in self._idle.pop(origin, []):
-            connection.close()
+        with self._lock:
+            for connection in self._idle.pop(origin, []):
+                connection.close()
 
-    def _forget_other_loops(self) -> None:
-        """A connection belongs to the event loop that made it; a closed loop's are gone."""
-        loop = asyncio.get_running_loop()
-        if loop is not self._loop:
-            self._idle.clear()
-            self._loop = loop
+    @cached_property
+    def _threads(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(MAX_SIDE_BY_SIDE, thread_name_prefix="vendor")
+
+    @cached_property
+    def _names(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(MAX_NAMES, thread_name_prefix="name")
+
+
+class _Message(NamedTuple):
+    """A call as it is sent; `limit` is the longest reply in bytes, `deadline` on the monotonic clock."""
+
+    head: bytes
+    body: bytes
+    limit: int
+    deadline: float
 
 
 def _check_plain_http(origin: Origin, addresses: list[str]) -> None:
@@ -184,82 +215,18 @@ def _check_plain_http(origin: Origin, addresses: list[str]) -> None:
         raise AddressRefused(f"{origin.host} is not this machine; http:// is permitted to nowhere else.")
 
 
-@lru_cache(maxsize=256)
-def _read_url(url: str, *, allow_loopback: bool) -> tuple[Origin, str, str]:
-    """Origin, host header and request target; raises `AddressRefused`."""
+@lru_cache(maxsize=64)
+def _prepared(
+    method: str,
+    url: str,
+    headers: tuple[tuple[str, str], ...],
+    allow_loopback: bool,  # noqa: FBT001
+) -> tuple[Origin, bytes]:
+    """Whom calls of this kind go to, and the head they begin with; raises `AddressRefused`, `BadHeader`."""
+    if any(name.lower() in FRAMING for name, _ in headers):
+        raise BadHeader("The length of a call is for the gateway to tell.")
     check_url(url.partition("?")[0], allow_loopback=allow_loopback)
     parts = urlsplit(url)
     origin = Origin(parts.scheme, parts.hostname or "", parts.port or DEFAULT_PORTS[parts.scheme])
-    return origin, parts.netloc, (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-
-
-class _Connection(asyncio.BufferedProtocol):
-    """One connection, carrying one call at a time."""
-
-    def __init__(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._transport: asyncio.Transport | None = None
-        self._reader: ReplyReader | None = None
-        self._reply: asyncio.Future[HttpReply] | None = None
-        self._idle_since = 0.0
-        self.reusable = False
-
-    async def exchange(self, message: bytes, limit: int) -> HttpReply:
-        """Send a message, read its reply."""
-        if self._transport is None or self._transport.is_closing():
-            raise Unanswered("the connection ended before the call")
-        self._reader = ReplyReader(limit)
-        self._reply = self._loop.create_future()
-        self._transport.write(message)
-        reply = await self._reply
-        self._reader = self._reply = None  # they hold the body, and an idle connection may live for minutes
-        self._idle_since = self._loop.time()
-        return reply
-
-    def is_usable(self) -> bool:
-        """Whether an idle connection still seems to lead somewhere."""
-        if self._transport is None or self._transport.is_closing():
-            return False
-        return self._loop.time() - self._idle_since < MAX_IDLE_TIME and not self._has_something_to_say()
-
-    def close(self) -> None:
-        if self._transport:
-            self._transport.abort()
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)
-
-    def get_buffer(self, sizehint: int) -> memoryview | bytearray:  # noqa: ARG002  (the reader knows what it waits for)
-        return self._reader.room() if self._reader else bytearray(1)
-
-    def buffer_updated(self, nbytes: int) -> None:
-        if self._reply is None or self._reply.done():
-            self.close()  # an answer to no question
-            return
-        self._advance(lambda reader: reader.took(nbytes))
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self.reusable, self._transport = False, None
-        self._advance(lambda reader: reader.end(broken=exc is not None))
-
-    def _advance(self, step: Callable[[ReplyReader], None]) -> None:
-        reader, waiting = self._reader, self._reply
-        if reader is None or waiting is None or waiting.done():
-            return
-        try:
-            step(reader)
-        except (MalformedReply, ConnectionEnded) as error:
-            waiting.set_exception(error)
-            return
-        if reader.reply:
-            self.reusable = reader.reusable and self._transport is not None
-            waiting.set_result(reader.reply)
-
-    def _has_something_to_say(self) -> bool:
-        """Whether the other side spoke, or hung up, while we were frozen and the event loop did not look."""
-        descriptor = self._transport.get_extra_info("socket").fileno() if self._transport else -1
-        if descriptor < 0:
-            return True
-        poll = select.poll()
-        poll.register(descriptor, select.POLLIN)
-        return bool(poll.poll(0))
+    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    return origin, write_head(method, target, {"host": parts.netloc, **dict(headers)}).removesuffix(b"\r\n")

@@ -4,9 +4,10 @@ failures of the network become causes of ours.
 A vendor is a module with three pure functions, `build_call`, `read_reply` and `read_error`, and its `Settings`.
 """
 
-import asyncio
+import time
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from functools import lru_cache
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 
@@ -64,9 +65,10 @@ class HttpProvider:
     async def embed(self, call: ProviderCall) -> EmbeddingResult:
         """One call, one reply; retries are nobody's business here."""
         provider = call.route.provider
+        deadline = time.monotonic() + call.timeout
         key = await self._key(provider)
         try:
-            reply = await self._send(self.vendor.build_call(call, key), call)
+            reply = await self._send(self.vendor.build_call(call, key), call, deadline)
         except (AddressRefused, BadHeader, BadRow) as error:
             telemetry.logger().error("provider is misconfigured", provider=provider.name, reason=str(error))
             raise ProviderUnavailable("The provider of this model is not set up correctly.") from error
@@ -78,11 +80,10 @@ class HttpProvider:
         # Secrets are typed and pasted: a line's end is not part of a key.
         return (await self.keys.key(provider.key)).strip() if provider.key else None
 
-    async def _send(self, http_call: HttpCall, call: ProviderCall) -> HttpReply:
-        seconds = call.route.provider.timeout
+    async def _send(self, http_call: HttpCall, call: ProviderCall, deadline: float) -> HttpReply:
+        seconds = min(deadline - time.monotonic(), call.route.provider.timeout)
         try:
-            async with asyncio.timeout(seconds):
-                return await self.connections.send(http_call, limit=reply_limit(call))
+            return await self.connections.send(http_call, limit=reply_limit(call), timeout=seconds, alone=call.alone)
         except TimeoutError as error:
             raise ProviderTimeout("The provider did not answer in time.") from error
         except MalformedReply as error:
@@ -114,6 +115,13 @@ def without_key(reply: HttpReply, key: str | None) -> HttpReply:
 def read_settings(provider: catalogue.Provider, kind: type[_Settings]) -> _Settings:
     """The provider's settings as its kind's; raises `BadRow` that names the field."""
     try:
-        return msgspec.convert(provider.settings, kind)
+        settings: _Settings = _settings(msgspec.json.encode(provider.settings), kind)
     except msgspec.ValidationError as error:
         raise BadRow(f"Settings of provider {provider.name!r}: {error}.") from error
+    return settings
+
+
+@lru_cache(maxsize=64)
+def _settings(encoded: bytes, kind: type[_Settings]) -> Any:  # of that kind
+    # By their JSON: to Python 1 and True are the same, to a vendor they are not.
+    return msgspec.json.decode(encoded, type=kind)

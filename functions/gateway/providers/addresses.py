@@ -4,15 +4,14 @@
 connection then goes to an address it returned. Networks: IANA's IPv4 and IPv6 special-purpose registries.
 """
 
-import asyncio
 import ipaddress
 import re
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from urllib.parse import SplitResult, urlsplit
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-Resolve = Callable[[str, int], Awaitable[list[str]]]
+Resolve = Callable[[str, int], list[str]]
 """`(host, port)` → IP addresses, best first."""
 
 
@@ -82,8 +81,14 @@ def check_url(url: str, *, allow_loopback: bool = False) -> None:
         _check_plain_http(url, host, address, allow_loopback=allow_loopback)
 
 
-async def public_addresses(
-    host: str, port: int, *, allow_loopback: bool = False, resolve: Resolve | None = None
+def resolve_by_system(host: str, port: int) -> list[str]:
+    """IP addresses of a host, without duplicates, in the system's order; raises `OSError` if there are none."""
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(address[0]) for *_, address in found))
+
+
+def public_addresses(
+    host: str, port: int, *, allow_loopback: bool = False, resolve: Resolve = resolve_by_system
 ) -> list[str]:
     """The IP addresses behind a host, every one of them checked.
 
@@ -91,16 +96,10 @@ async def public_addresses(
     Raises `OSError` if the name cannot be resolved.
     """
     literal = literal_address(host)
-    found = [str(literal)] if literal else await (resolve or resolve_by_system)(host, port)
+    found = [str(literal)] if literal else resolve(host, port)
     for text in found:
         _check_address(host, ipaddress.ip_address(text), allow_loopback=allow_loopback)
     return found
-
-
-async def resolve_by_system(host: str, port: int) -> list[str]:
-    """IP addresses of a host, without duplicates, in the system's order; raises `OSError` if there are none."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(address[0]) for *_, address in found))
 
 
 def literal_address(host: str) -> Address | None:

@@ -2,7 +2,6 @@
 only, and without following redirects.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable
 
 from gateway.http1 import MalformedReply
@@ -20,11 +19,11 @@ def document_fetcher(*, allow_loopback: bool) -> Callable[[str], Awaitable[bytes
     connections = Connections(allow_loopback=allow_loopback)
 
     async def fetch(url: str) -> bytes:
-        async with asyncio.timeout(TIMEOUT):
-            try:
-                reply = await connections.send(HttpCall(method="GET", url=url, body=b""), limit=LIMIT)
-            except MalformedReply as error:
-                raise OSError("the reply is not HTTP") from error
+        try:
+            call = HttpCall(method="GET", url=url, body=b"")
+            reply = await connections.send(call, limit=LIMIT, timeout=TIMEOUT)
+        except MalformedReply as error:
+            raise OSError("the reply is not HTTP") from error
         if reply.status != OK:
             raise OSError(f"the reply has the status {reply.status}")
         return bytes(reply.body)

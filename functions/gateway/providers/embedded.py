@@ -4,7 +4,6 @@ Event `{"texts": [str, ...], "truncate": bool}`; answer `{"vectors": base64 of f
 "tokens": [int, ...]}` or `{"error": {"code", ...}}`.
 """
 
-import asyncio
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -32,8 +31,11 @@ MAX_PAYLOAD = 6_291_556
 class Invoke(Protocol):
     """Calls a Lambda function and waits for its answer."""
 
-    async def __call__(self, function_name: str, payload: bytes, *, timeout: float) -> bytes:  # noqa: ASYNC109
-        """The function's answer; raises the two exceptions `EmbeddedProvider` is told of."""
+    async def __call__(self, function_name: str, payload: bytes, *, timeout: float, alone: bool) -> bytes:  # noqa: ASYNC109
+        """The function's answer; raises the two exceptions `EmbeddedProvider` is told of.
+
+        Unless the call is `alone`, others go on meanwhile.
+        """
 
 
 class _Event(msgspec.Struct):
@@ -70,11 +72,10 @@ class EmbeddedProvider:
     async def embed(self, call: ProviderCall) -> EmbeddingResult:
         """One invocation; raises `InputTooLong` with the position among the call's inputs."""
         payload = build_event(call)
-        seconds = call.route.provider.timeout
+        seconds = min(call.timeout, call.route.provider.timeout)
         try:
-            async with asyncio.timeout(seconds):
-                answer = await self.invoke(self.function_name, payload, timeout=seconds)
-        except (self.timed_out, TimeoutError) as error:
+            answer = await self.invoke(self.function_name, payload, timeout=seconds, alone=call.alone)
+        except self.timed_out as error:
             raise ProviderTimeout("The model did not answer in time.") from error
         except self.failed as error:
             raise ProviderUnavailable("The model's function failed.") from error

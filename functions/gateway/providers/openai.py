@@ -5,13 +5,14 @@ https://platform.openai.com/docs/api-reference/embeddings
 
 import struct
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, urlencode
 
 import msgspec
 import pybase64
 
-from gateway.core.catalogue import Route
+from gateway.core.catalogue import Provider
 from gateway.core.embedding import EmbeddingResult, Vector
 from gateway.core.errors import GatewayError, InvalidRequest, ProviderMisbehaved, UnsupportedParameter
 from gateway.core.ports import ProviderCall
@@ -76,9 +77,8 @@ def build_call(call: ProviderCall, key: str | None) -> HttpCall:
     if call.title is not None:
         raise UnsupportedParameter("The provider of this model takes no title.", param="title", value=call.title)
     settings = read_settings(call.route.provider, Settings)
-    return HttpCall(
-        url=_url(call.route, settings), headers=_headers(settings, key), body=_encode(_body(call, settings))
-    )
+    url, headers = _address(call.route.provider, call.route.vendor_model, key)
+    return HttpCall(url=url, headers=headers, body=_encode(_body(call, settings)))
 
 
 def read_reply(call: ProviderCall, reply: HttpReply) -> EmbeddingResult:
@@ -95,19 +95,19 @@ def read_error(reply: HttpReply) -> GatewayError:
     return read_vendor_error(reply)
 
 
-def _url(route: Route, settings: Settings) -> str:
-    base = (route.provider.url or DEFAULT_URL).rstrip("/")
+@lru_cache(maxsize=64)
+def _address(provider: Provider, vendor_model: str, key: str | None) -> tuple[str, Mapping[str, str]]:
+    """URL and headers."""
+    settings = read_settings(provider, Settings)
+    base = (provider.url or DEFAULT_URL).rstrip("/")
     query = "?" + urlencode({"api-version": settings.api_version}) if settings.api_version else ""
-    return base + settings.path.replace("{model}", quote(route.vendor_model, safe="")) + query
-
-
-def _headers(settings: Settings, key: str | None) -> dict[str, str]:
+    url = base + settings.path.replace("{model}", quote(vendor_model, safe="")) + query
     # Unasked, a vendor's front door may compress what hardly shrinks.
     headers = {"content-type": "application/json", "accept": "application/json", "accept-encoding": "identity"}
     headers |= {"user-agent": "embeddings-gateway", **settings.headers}
     if key:
         headers[settings.auth_header] = f"{_auth_scheme(settings)} {key}".lstrip()
-    return headers
+    return url, headers
 
 
 def _auth_scheme(settings: Settings) -> str:
@@ -143,6 +143,8 @@ def _purpose(call: ProviderCall, settings: Settings) -> dict[str, str]:
 
 
 def _extra(call: ProviderCall, settings: Settings, body: Mapping[str, object]) -> Mapping[str, object]:
+    if not call.extra:
+        return {}
     ours = OURS | {settings.dimensions_field, settings.encoding_field, *body}
     for name in call.extra:
         if name in ours:

@@ -5,8 +5,7 @@ turned out to use is added to the next write of the same window; until then it i
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 import msgspec
 
@@ -29,8 +28,7 @@ SHARE: Final = 10
 """While DynamoDB cannot be asked, a function admits a tenth of the limits by its own count."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Counts:
+class Counts(NamedTuple):
     """What a window's counters say."""
 
     requests: int = 0
@@ -95,8 +93,8 @@ class CountedAllowances:
                 param="input",
                 by_tokens=True,
             )
-        self._enter(window_of(self._clock()))
         asked = _Asked(workspace, limits, tokens, self._clock())
+        self._enter(asked.window)
         spent = self._spent.get(workspace)
         if spent and spent.requests >= limits.requests:
             raise asked.exhausted(spent)
@@ -208,8 +206,7 @@ class CountedAllowances:
         self._owe(workspace, window, max(tokens, 0))
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
+class _Asked(NamedTuple):
     """A reservation that somebody asks for, at that time."""
 
     workspace: str

@@ -44,7 +44,7 @@ class Remembered(Generic[Value]):
         self._clock = clock
         self._kept: OrderedDict[str, _Kept[Value]] = OrderedDict()
 
-    async def get(self, name: str, *, suffices: Callable[[Value], bool] = lambda _: True) -> Value:
+    async def get(self, name: str, *, suffices: Callable[[Value], bool] | None = None) -> Value:
         """The value of that name; raises `AwsError` if the store fails and no old value is young enough.
 
         A remembered value that does not suffice makes it look again, but not more often than every `LOOK_AGAIN`.
@@ -53,15 +53,12 @@ class Remembered(Generic[Value]):
         if kept is None:
             return await self._fetch(name)
         self._kept.move_to_end(name)
-        if self._will_do(kept, suffices(kept.value)):
+        now = self._clock()
+        if now - kept.loaded < self._fresh(kept.value) and (suffices is None or suffices(kept.value)):
+            return kept.value
+        if now - kept.tried < LOOK_AGAIN and now - kept.loaded < self._stale:
             return kept.value
         return await self._refresh(name, kept)
-
-    def _will_do(self, kept: _Kept[Value], suffices: bool) -> bool:  # noqa: FBT001  (it is the question asked)
-        now = self._clock()
-        if suffices and now - kept.loaded < self._fresh(kept.value):
-            return True
-        return now - kept.tried < LOOK_AGAIN and now - kept.loaded < self._stale
 
     async def _refresh(self, name: str, kept: _Kept[Value]) -> Value:
         kept.tried = self._clock()

@@ -3,7 +3,6 @@
 An item is `{key: B, vector: B (little-endian float32), tokens: N, expires_at: N (Unix seconds)}`.
 """
 
-import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -13,6 +12,7 @@ import msgspec
 
 from gateway.core.ports import CachedVector
 from gateway.core.vectors import FLOAT32
+from gateway.stores.aws.client import giving_way
 from gateway.stores.aws.dynamodb import (
     MOST_ITEMS,
     MOST_KEYS,
@@ -167,7 +167,7 @@ class _Traffic(Generic[Page_co]):
         self._granted = 2 * len(self._waiting) + 2
         try:
             self._send()
-            await asyncio.sleep(0)
+            await giving_way()
             self._receive()
         finally:
             for batch in self._under_way:

@@ -17,7 +17,9 @@ SCOPE: dict[str, Any] = {
     "dimensions": 8,
     "purpose": "query",
     "title": "",
-    "variant": "{}",
+    "prefix": "",
+    "truncate": False,
+    "extra": "",
 }
 inputs = st.one_of(st.text(), st.lists(st.integers(0, 2**31 - 1)).map(tuple))
 
@@ -31,7 +33,7 @@ def test_only_equal_inputs_share_a_key(one: Input, other: Input) -> None:
 
 @pytest.mark.parametrize("name", SCOPE)
 def test_everything_that_changes_a_vector_changes_its_key(name: str) -> None:
-    changed = {**SCOPE, name: 9 if name == "dimensions" else SCOPE[name] + "x"}
+    changed = {**SCOPE, name: {"dimensions": 9, "truncate": True}.get(name, f"{SCOPE[name]}x")}
 
     assert cache_scope(**changed) != cache_scope(**SCOPE)
 

@@ -53,13 +53,13 @@ def test_a_deployment_that_is_not_here_is_not_found(deployment: str) -> None:
 def test_the_native_length_may_be_asked_of_any_model(wanted: int | None) -> None:
     made = plan(make_model(), dimensions=wanted)
 
-    assert (made.dimensions, made.call([0]).dimensions) == (8, None)
+    assert (made.dimensions, made.call([0], timeout=9, alone=True).dimensions) == (8, None)
 
 
 def test_shorter_vectors_are_made_from_the_longest() -> None:
     made = plan(make_model(shortenable=True), dimensions=3)
 
-    assert (made.dimensions, made.cached_dimensions, made.call([0]).dimensions) == (3, 8, None)
+    assert (made.dimensions, made.cached_dimensions, made.call([0], timeout=9, alone=True).dimensions) == (3, 8, None)
 
 
 def test_a_vendor_that_shortens_by_itself_is_told_the_length() -> None:
@@ -67,7 +67,7 @@ def test_a_vendor_that_shortens_by_itself_is_told_the_length() -> None:
 
     made = plan(model, dimensions=4)
 
-    assert (made.dimensions, made.cached_dimensions, made.call([0]).dimensions) == (4, 4, 4)
+    assert (made.dimensions, made.cached_dimensions, made.call([0], timeout=9, alone=True).dimensions) == (4, 4, 4)
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_a_prefix_goes_before_every_text_and_stays_out_of_the_vendors_words() ->
     rules = {Purpose.QUERY: PurposeRule(prefix="query: ")}
     made = plan(make_model(symmetry=Symmetry.BY_PURPOSE, purposes=rules), inputs=("a", "b"), purpose=Purpose.QUERY)
 
-    call = made.call([0, 1])
+    call = made.call([0, 1], timeout=9, alone=True)
 
     assert (call.inputs, call.purpose) == (("query: a", "query: b"), None)
 
@@ -133,7 +133,7 @@ def test_a_prefix_stands_before_token_ids_that_became_text() -> None:
 
     made = make_plan(asked, make_caller(), model, "eu", lambda name: Vocabulary(name, (b"lo", b"hel")))
 
-    assert made.call([0]).inputs == ("query: hello",)
+    assert made.call([0], timeout=9, alone=True).inputs == ("query: hello",)
 
 
 def test_what_is_missing_is_named_once_by_its_first_place() -> None:
@@ -152,7 +152,7 @@ def test_a_purpose_the_model_does_not_know_is_refused() -> None:
 def test_a_title_needs_a_model_that_takes_one() -> None:
     with pytest.raises(errors.UnsupportedParameter):
         plan(make_model(), title="On cats")
-    assert plan(make_model(accepts_title=True), title="On cats").call([0]).title == "On cats"
+    assert plan(make_model(accepts_title=True), title="On cats").call([0], timeout=9, alone=True).title == "On cats"
 
 
 def test_too_many_inputs_are_refused() -> None:
@@ -176,7 +176,7 @@ def test_a_truncating_model_takes_any_length_and_reserves_no_more_than_it_reads(
     made = plan(make_model(max_tokens=2, truncate=True), inputs=("a b c d e f",))
 
     assert made.estimates == (2,)
-    assert made.call([0]).truncate
+    assert made.call([0], timeout=9, alone=True).truncate
 
 
 def test_too_many_tokens_together_are_refused() -> None:

@@ -5,9 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
-from fastapi import FastAPI
 
-from gateway.app import create_app
+from gateway.app import Dialects, Identify, create_app
 from gateway.core import api_key
 from gateway.core.allowance import Reservation
 from gateway.core.api_key import ApiKey
@@ -102,7 +101,7 @@ class Stage:
         )
 
     @property
-    def app(self) -> FastAPI:
+    def app(self) -> Dialects | Identify:
         return create_app(self.gateway, cors_origins=self.cors_origins)
 
     async def send(self, method: str, path: str, **request: Any) -> httpx.Response:

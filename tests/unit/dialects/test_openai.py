@@ -1,10 +1,12 @@
 """OpenAI's dialect, as its clients see it."""
 
+import asyncio
 import base64
 import gzip
 import json
 import struct
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 
@@ -12,6 +14,7 @@ from gateway.core import errors
 from gateway.core.caller import Limits
 from gateway.dialects import _router
 from tests.fakes.echo_provider import EchoProvider, echo_vector
+from tests.fakes.logs import log_lines
 from tests.fakes.models import make_model, make_route
 from tests.unit.dialects.stage import KEY, STRANGERS_KEY, Stage, standing
 
@@ -452,6 +455,40 @@ async def test_an_unforeseen_failure_speaks_openai_and_tells_nothing() -> None:
     assert response.headers["x-request-id"]
 
 
+async def test_an_answer_that_is_made_is_not_taken_away_by_what_follows_it(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def fail(_self: Stage, _vectors: object, _ttl: int) -> None:
+        await asyncio.sleep(0)
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(Stage, "put", fail)
+
+    response = await Stage().post("/v1/embeddings", model="echo", input="a")
+
+    assert response.status_code == 200
+    assert [line["message"] for line in log_lines(caplog)] == ["unforeseen"]
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["Requests"] == 1
+
+
+@pytest.mark.parametrize("path", ["/v1/models/{name:path}", "/openai/{region}/v1/models/x"])
+async def test_a_path_that_looks_like_a_template_is_a_path(path: str) -> None:
+    response = await Stage().send("GET", path)
+
+    assert response.status_code == 404
+    assert error_of(response)["type"] == "invalid_request_error"
+
+
+@pytest.mark.parametrize("name", ["маршрут", "one\r\ntwo"])
+async def test_a_route_may_be_called_anything(name: str) -> None:
+    stage = Stage(models=[make_model(routes=(make_route(name=name),))])
+
+    response = await stage.post("/v1/embeddings", model="echo", input="a")
+
+    assert response.status_code == 200
+    assert unquote(response.headers["x-gateway-route"]) == name
+
+
 async def test_an_answer_that_lambda_cannot_carry_waits_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_router, "MAX_ANSWER", 1_000)
     stage = Stage()
@@ -461,6 +498,22 @@ async def test_an_answer_that_lambda_cannot_carry_waits_elsewhere(monkeypatch: p
     assert response.status_code == 303
     assert response.headers["location"] == "https://files.invalid/answer"
     assert len(json.loads(stage.answers[0])["data"]) == 40
+
+
+async def test_an_answer_that_cannot_be_put_aside_is_an_error_in_the_dialect(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def fail(_self: Stage, _body: bytes, _content_type: str) -> str:
+        raise errors.InternalError("The answer is too large to send at once, and could not be put aside.")
+
+    monkeypatch.setattr(_router, "MAX_ANSWER", 1_000)
+    monkeypatch.setattr(Stage, "keep", fail)
+
+    response = await Stage().post("/v1/embeddings", model="echo", input=[f"{n}" for n in range(40)])
+
+    assert (response.status_code, error_of(response)["code"]) == (500, "internal_error")
+    assert response.headers["x-request-id"]
+    assert json.loads(capsys.readouterr().out)["Errors"] == 1
 
 
 async def test_a_client_that_would_carry_its_key_along_is_told_how_much_fits(monkeypatch: pytest.MonkeyPatch) -> None:

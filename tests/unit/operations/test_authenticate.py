@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import msgspec
 import pytest
 
 from gateway.core import api_key
@@ -70,7 +71,7 @@ async def test_junk_is_refused_without_a_look_up(text: str | None) -> None:
 )
 async def test_a_key_that_was_never_made_is_refused(other: dict[str, Any]) -> None:
     with pytest.raises(Unauthenticated, match="unknown"):
-        await authenticate(Keys())(replace(KEY, **other).text)
+        await authenticate(Keys())(msgspec.structs.replace(KEY, **other).text)
 
 
 @pytest.mark.parametrize(

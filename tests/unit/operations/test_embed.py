@@ -4,9 +4,10 @@ import array
 import asyncio
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -84,6 +85,7 @@ class Stage:
     memory: Memory = field(default_factory=Memory)
     record: Record = field(default_factory=lambda: Record(request_id="r"))
     patience: float = 25.0
+    now: float = 0.0
     workspace: Workspace = field(default_factory=lambda: make_caller().workspace)
 
     async def ask(self, *inputs: str | tuple[int, ...], **request: Any) -> Embedded:
@@ -93,7 +95,7 @@ class Stage:
             allowances=self.ledger,
             cache=self.memory,
             provider=lambda _: self.provider,
-            clock=lambda: 0.0,
+            clock=lambda: self.now,
             patience=self.patience,
         )
         caller = make_caller(workspace=self.workspace)
@@ -298,7 +300,7 @@ async def test_a_vendor_that_counts_nothing_is_billed_by_estimate() -> None:
 
 async def test_a_vendor_that_counts_more_tokens_than_there_are_bytes_is_not_believed() -> None:
     stage = Stage(
-        provider=EchoProvider(tells_counts=False, spoils=lambda result: replace(result, tokens=10**30)),
+        provider=EchoProvider(tells_counts=False, spoils=lambda result: msgspec.structs.replace(result, tokens=10**30)),
     )
 
     embedded = await stage.ask("hello world")
@@ -309,9 +311,11 @@ async def test_a_vendor_that_counts_more_tokens_than_there_are_bytes_is_not_beli
 
 
 SPOILS = {
-    "a vector too few": lambda result: replace(result, vectors=result.vectors[1:]),
-    "a vector too many": lambda result: replace(result, vectors=(*result.vectors, result.vectors[0])),
-    "a vector too short": lambda result: replace(result, vectors=(result.vectors[0][:-4], *result.vectors[1:])),
+    "a vector too few": lambda result: msgspec.structs.replace(result, vectors=result.vectors[1:]),
+    "a vector too many": lambda result: msgspec.structs.replace(result, vectors=(*result.vectors, result.vectors[0])),
+    "a vector too short": lambda result: msgspec.structs.replace(
+        result, vectors=(result.vectors[0][:-4], *result.vectors[1:])
+    ),
 }
 
 
@@ -349,7 +353,8 @@ async def test_a_provider_that_hangs_is_given_up_and_what_others_computed_is_kep
     class HangsAtB(EchoProvider):
         async def embed(self, call: ProviderCall) -> EmbeddingResult:
             if call.inputs == ("b",):
-                await asyncio.Event().wait()
+                await asyncio.sleep(call.timeout)
+                raise errors.ProviderTimeout("The provider did not answer in time.")
             return await super().embed(call)
 
     stage = Stage(model=make_model(routes=(make_route(max_inputs=1),)), provider=HangsAtB(), patience=0.05)
@@ -358,6 +363,59 @@ async def test_a_provider_that_hangs_is_given_up_and_what_others_computed_is_kep
         await stage.ask("a", "b", "c")
 
     assert len(stage.memory.kept) == 2
+
+
+async def test_no_call_is_made_for_which_no_time_is_left() -> None:
+    class TakesTenSeconds(EchoProvider):
+        async def embed(self, call: ProviderCall) -> EmbeddingResult:
+            granted.append(call.timeout)
+            stage.now += 10
+            return await super().embed(call)
+
+    granted: list[float] = []
+    model = make_model(routes=(make_route(max_inputs=1, concurrency=1),))
+    stage = Stage(model=model, provider=TakesTenSeconds(), patience=15)
+
+    with pytest.raises(errors.ProviderTimeout):
+        await stage.ask("a", "b", "c")
+
+    assert granted == [15, 5]
+    assert len(stage.memory.kept) == 2
+
+
+@pytest.mark.parametrize(("max_inputs", "alone"), [(2, [True]), (1, [False, False])])
+async def test_a_call_is_told_whether_others_wait_beside_it(max_inputs: int, alone: list[bool]) -> None:
+    class Notes(EchoProvider):
+        async def embed(self, call: ProviderCall) -> EmbeddingResult:
+            told.append(call.alone)
+            return await super().embed(call)
+
+    told: list[bool] = []
+    stage = Stage(model=make_model(routes=(make_route(max_inputs=max_inputs),)), provider=Notes())
+
+    await stage.ask("a", "b")
+
+    assert told == alone
+
+
+async def test_what_is_written_is_under_way_while_the_answer_is_made() -> None:
+    class SlowMemory(Memory):
+        async def put(self, vectors: Mapping[bytes, CachedVector], ttl: int) -> None:
+            events.append("sent")
+            await asyncio.sleep(0)
+            await super().put(vectors, ttl)
+            events.append("written")
+
+    events: list[str] = []
+    stage = Stage(memory=SlowMemory())
+
+    await stage.ask("a")
+    events.append("answered")
+    for rest in stage.record.unfinished:
+        await rest
+
+    assert events == ["sent", "answered", "written"]
+    assert len(stage.memory.kept) == 1
 
 
 async def test_what_a_failed_request_cost_is_in_the_record() -> None:
@@ -384,7 +442,7 @@ async def test_vectors_that_a_vendor_only_cuts_are_given_length_one(vendor: dict
     tenths = array.array("f", [0.1] * 4).tobytes()
     stage = Stage(
         model=make_model(dimension_choices=(4,), **vendor, routes=(make_route(accepts_dimensions=True),)),
-        provider=EchoProvider(spoils=lambda result: replace(result, vectors=(tenths,))),
+        provider=EchoProvider(spoils=lambda result: msgspec.structs.replace(result, vectors=(tenths,))),
     )
 
     embedded = await stage.ask("a", dimensions=4)

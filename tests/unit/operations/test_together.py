@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from gateway.operations.together import together
+from gateway.operations.together import begin, together
 
 
 async def test_results_come_in_the_order_of_the_coroutines() -> None:
@@ -83,3 +83,57 @@ async def test_cancelling_ends_all() -> None:
     with pytest.raises(asyncio.CancelledError):
         await waiting
     assert "a" in ended
+
+
+async def test_what_is_begun_runs_until_it_waits_and_ends_when_it_is_awaited() -> None:
+    async def write() -> str:
+        events.append("sent")
+        await asyncio.sleep(0)
+        events.append("written")
+        return "result"
+
+    events: list[str] = []
+
+    rest = begin(write())
+    events.append("meanwhile")
+
+    assert rest is not None
+    assert await rest == "result"
+    assert events == ["sent", "meanwhile", "written"]
+
+
+async def test_what_waits_for_the_event_loop_can_be_begun_as_well() -> None:
+    async def wait() -> str:
+        return await answer
+
+    answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    rest = begin(wait())
+    answer.set_result("later")
+
+    assert rest is not None
+    assert await rest == "later"
+
+
+async def test_nothing_is_left_of_what_never_waits() -> None:
+    async def work() -> None:
+        events.append("done")
+
+    events: list[str] = []
+
+    assert begin(work()) is None
+    assert events == ["done"]
+
+
+async def test_a_failure_is_raised_where_it_happens() -> None:
+    async def fail(*, late: bool) -> None:
+        if late:
+            await asyncio.sleep(0)
+        raise ZeroDivisionError
+
+    rest = begin(fail(late=True))
+
+    assert rest is not None
+    with pytest.raises(ZeroDivisionError):
+        await rest
+    with pytest.raises(ZeroDivisionError):
+        begin(fail(late=False))

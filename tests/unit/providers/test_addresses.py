@@ -132,33 +132,33 @@ def test_an_ipv4_address_in_ipv6_clothes_is_never_public(address: ipaddress.IPv4
     assert not any(is_public(ipaddress.IPv6Address(text.format(address))) for text in clothes)
 
 
-async def test_a_name_is_followed_to_all_its_addresses() -> None:
-    async def resolve(host: str, port: int) -> list[str]:
+def test_a_name_is_followed_to_all_its_addresses() -> None:
+    def resolve(host: str, port: int) -> list[str]:
         return ["8.8.8.8", "2606:4700::1111"] if (host, port) == ("vendor.example", 443) else []
 
-    found = await public_addresses("vendor.example", 443, resolve=resolve)
+    found = public_addresses("vendor.example", 443, resolve=resolve)
 
     assert found == ["8.8.8.8", "2606:4700::1111"]
 
 
 @pytest.mark.parametrize("inside", ["10.0.0.1", "127.0.0.1", "169.254.169.254", "::1", "fd00::1", "fe80::1%eth0"])
-async def test_a_name_that_leads_inside_even_once_is_refused(inside: str) -> None:
-    async def resolve(host: str, port: int) -> list[str]:
+def test_a_name_that_leads_inside_even_once_is_refused(inside: str) -> None:
+    def resolve(host: str, port: int) -> list[str]:
         return ["8.8.8.8", inside]
 
     with pytest.raises(AddressRefused, match=r"vendor\.example"):
-        await public_addresses("vendor.example", 443, resolve=resolve)
+        public_addresses("vendor.example", 443, resolve=resolve)
 
 
-async def test_an_address_is_not_looked_up() -> None:
-    async def resolve(host: str, port: int) -> list[str]:
+def test_an_address_is_not_looked_up() -> None:
+    def resolve(host: str, port: int) -> list[str]:
         raise AssertionError(host)
 
-    assert await public_addresses("8.8.8.8", 443, resolve=resolve) == ["8.8.8.8"]
+    assert public_addresses("8.8.8.8", 443, resolve=resolve) == ["8.8.8.8"]
 
 
-async def test_this_machine_has_an_address_where_it_may_have_one() -> None:
-    found = await public_addresses("localhost", 80, allow_loopback=True)
+def test_this_machine_has_an_address_where_it_may_have_one() -> None:
+    found = public_addresses("localhost", 80, allow_loopback=True)
 
     assert set(found) <= {"127.0.0.1", "::1"}
     assert found

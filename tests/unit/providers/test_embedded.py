@@ -1,6 +1,5 @@
 """Our own model: the event we send, what we make of its answers and of its failures."""
 
-import asyncio
 import base64
 import json
 import struct
@@ -42,9 +41,10 @@ class Function:
     delay: float = 0
     events: list[tuple[str, bytes, float]] = field(default_factory=list)
 
-    async def __call__(self, function_name: str, payload: bytes, *, timeout: float) -> bytes:  # noqa: ASYNC109
+    async def __call__(self, function_name: str, payload: bytes, *, timeout: float, alone: bool) -> bytes:  # noqa: ASYNC109
         self.events.append((function_name, payload, timeout))
-        await asyncio.sleep(self.delay)
+        if self.delay > timeout:
+            raise Late
         if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer

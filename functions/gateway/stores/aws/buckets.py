@@ -6,8 +6,7 @@ https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html
 
 from urllib.parse import quote
 
-from gateway.stores.aws.client import AwsClient, Call
-from gateway.stores.aws.connection import Endpoint
+from gateway.stores.aws.client import AwsClient, Call, Endpoint, Operation
 from gateway.stores.aws.signing import UNSIGNED, presign
 
 
@@ -23,19 +22,9 @@ class Bucket:
 
     async def put(self, key: str, body: bytes, *, content_type: str) -> None:
         """PutObject."""
-        headers = {"content-type": content_type, "x-amz-content-sha256": UNSIGNED}
-        await self._aws.call(
-            Call(
-                service="s3",
-                endpoint=self._endpoint,
-                method="PUT",
-                path=self._path(key),
-                headers=headers,
-                body=body,
-                payload_hash=UNSIGNED,
-                timeout=self._timeout,
-            )
-        )
+        headers = (("content-type", content_type), ("x-amz-content-sha256", UNSIGNED))
+        operation = Operation("s3", self._endpoint, self._path(key), "PUT", headers)
+        await self._aws.call(Call(operation, body, payload_hash=UNSIGNED, timeout=self._timeout))
 
     def address(self, key: str, *, expires: int) -> str:
         """Where the object can be fetched with GET for `expires` seconds (or until our own session ends)."""

@@ -1,24 +1,24 @@
 """Signed calls to AWS over connections that are kept alive.
 
-A Lambda function serves one request at a time, so a blocking socket holds nobody up; but two calls of one request
-must overlap. So `begin` puts a call on the wire, and its `Exchange` reads the reply later:
-`asyncio.gather(reserve(), get())` has both under way before either is read, without a thread.
+Two calls of one request must overlap. So `begin` puts a call on the wire, and its `Exchange` reads the reply later:
+`together(reserve(), get())` has both under way before either is read, without a thread.
 """
 
 import asyncio
 import hashlib
+import time
 from collections import deque
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from functools import cached_property
+from collections.abc import Callable, Generator, Mapping
+from functools import cached_property, lru_cache
 from ssl import SSLContext
-from typing import TYPE_CHECKING, Final
+from types import coroutine
+from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import urlsplit
 
-from gateway.http1 import BadHeader, HttpReply, MalformedReply, Unanswered
-from gateway.stores.aws.connection import Connection, Endpoint, open_connection
+from gateway.connection import Connection, open_connection, seconds_until
+from gateway.http1 import BadHeader, HttpReply, MalformedReply, Unanswered, write_head
 from gateway.stores.aws.errors import AwsTimeout, AwsUnavailable, ConnectionLost, read_error
-from gateway.stores.aws.signing import Credentials, Query, Scope, encode_query, sign, timestamp
+from gateway.stores.aws.signing import Credentials, Scope, Signer, timestamp
 
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
@@ -30,24 +30,44 @@ MOST_IDLE: Final = 60.0
 MOST_LONG_CALLS: Final = 32
 """Calls at once that are awaited in threads; more wait for a thread, their replies for them."""
 
+LONGEST_REPLY: Final = 32 * 1024 * 1024
+"""Bytes: a query or batch of DynamoDB is 16 MB of items at most, which base64 makes a third larger."""
+
 _FIRST_ERROR = 300
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
-    """One request to one service.
+class Endpoint(NamedTuple):
+    """Where a service listens."""
 
-    `path` is percent-encoded. `payload_hash` is the body's SHA-256, or `UNSIGNED`; `None` computes it.
-    `timeout` is seconds to wait for the reply. `repeatable` says that carrying it out twice does no harm: it is sent
-    once more if a kept-alive connection turns out to be closed.
-    """
+    secure: bool
+    host: str
+    port: int
+
+    @property
+    def authority(self) -> str:
+        """The `Host` header."""
+        return self.host if self.port == (443 if self.secure else 80) else f"{self.host}:{self.port}"
+
+
+class Operation(NamedTuple):
+    """What all calls of one kind have in common. `path` is percent-encoded; names of `headers` are in lower case."""
 
     service: str
     endpoint: Endpoint
     path: str = "/"
     method: str = "POST"
-    query: Query = ()
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+class Call(NamedTuple):
+    """One request to one service.
+
+    `payload_hash` is the body's SHA-256, or `UNSIGNED`; `None` computes it. `timeout` is seconds to wait for the
+    reply. `repeatable` says that carrying it out twice does no harm: it is sent once more if a kept-alive connection
+    turns out to be closed.
+    """
+
+    operation: Operation
     body: bytes = b""
     payload_hash: str | None = None
     timeout: float = 2.0
@@ -108,17 +128,17 @@ class AwsClient:
 
     def scope(self, service: str) -> Scope:
         """Where and when a signature made now is good."""
-        return Scope(timestamp(self._clock()), self.region, service)
+        return Scope(timestamp(int(self._clock())), self.region, service)
 
     def send(self, call: Call, *, fresh: bool = False) -> Connection:
         """Send on an idle connection, or a new one; the caller owns it until `keep`."""
-        connection = None if fresh else self._idle_connection(call.endpoint)
+        connection = None if fresh else self._idle_connection(call.operation.endpoint)
         if connection is None:
-            return self._send_on(self._connect(call.endpoint), call)
+            return self._send_on(self._connect(call.operation.endpoint), call)
         try:
             return self._send_on(connection, call)
         except ConnectionLost:
-            return self._send_on(self._connect(call.endpoint), call)
+            return self._send_on(self._connect(call.operation.endpoint), call)
 
     def keep(self, endpoint: Endpoint, connection: Connection) -> None:
         """Take back a connection whose reply was read."""
@@ -154,40 +174,53 @@ class AwsClient:
     def _connect(self, endpoint: Endpoint) -> Connection:
         context = self._ssl_context() if endpoint.secure else None
         try:
-            return open_connection(endpoint, context, self._connect_timeout)
+            return open_connection(endpoint.host, endpoint.port, self._connect_timeout, context)
         except TimeoutError as error:
             raise AwsTimeout(f"{endpoint.authority} did not take the connection in time.") from error
         except OSError as error:
             raise AwsUnavailable(f"{endpoint.authority} cannot be reached.") from error
 
     def _send_on(self, connection: Connection, call: Call) -> Connection:
-        target = f"{call.path}?{encode_query(call.query)}" if call.query else call.path
+        service = call.operation.service
         try:
-            connection.send(call.method, target, self._signed(call), call.body, call.timeout)
+            connection.send(self._head(call), call.body, call.timeout)
         except TimeoutError as error:
             connection.close()
-            raise AwsTimeout(f"{call.service} did not take the call in time.") from error
+            raise AwsTimeout(f"{service} did not take the call in time.") from error
         except OSError as error:
             connection.close()
-            raise ConnectionLost(f"{call.service} hung up.") from error
+            raise ConnectionLost(f"{service} hung up.") from error
         except BadHeader as error:
             connection.close()
-            raise AwsUnavailable(f"{call.service} cannot be asked: {error}") from error
+            raise AwsUnavailable(f"{service} cannot be asked: {error}") from error
         except BaseException:
             connection.close()
             raise
         return connection
 
-    def _signed(self, call: Call) -> dict[str, str]:
-        return sign(
-            self.credentials(),
-            self.scope(call.service),
-            method=call.method,
-            path=call.path,
-            query=call.query,
-            headers={"host": call.endpoint.authority, **call.headers},
-            payload_hash=call.payload_hash or hashlib.sha256(call.body).hexdigest(),
-        )
+    def _head(self, call: Call) -> bytes:
+        at = timestamp(int(self._clock()))
+        begin, signer = _prepared(call.operation, self.credentials(), self.region, at[:8])
+        authorization = signer.authorization(at, call.payload_hash or hashlib.sha256(call.body).hexdigest())
+        own = f"x-amz-date: {at}\r\nauthorization: {authorization}\r\ncontent-length: {len(call.body)}\r\n\r\n"
+        return begin + own.encode()
+
+
+@lru_cache(maxsize=32)
+def _prepared(operation: Operation, credentials: Credentials, region: str, day: str) -> tuple[bytes, Signer]:
+    """The head of HTTP that calls of this kind begin with, and who signs them; raises `BadHeader`."""
+    service, endpoint, path, method, own = operation
+    headers = {"host": endpoint.authority, **dict(own)}
+    signer = Signer(credentials, Scope(day, region, service), method=method, path=path, headers=headers)
+    if credentials.session_token:
+        headers["x-amz-security-token"] = credentials.session_token
+    return write_head(method, path, headers).removesuffix(b"\r\n"), signer
+
+
+@coroutine
+def giving_way() -> Generator[None, None, None]:
+    """Lets others put their calls on the wire: `asyncio.sleep(0)`, for less."""
+    yield
 
 
 class Exchange:
@@ -196,13 +229,12 @@ class Exchange:
     def __init__(self, client: AwsClient, call: Call) -> None:
         self._client = client
         self._call = call
-        self._given_up = False
         self._connection = client.send(call)
 
     async def reply(self) -> HttpReply:
         """The reply, read after everybody else had a turn to put their calls on the wire."""
         try:
-            await asyncio.sleep(0)
+            await giving_way()
         except BaseException:
             self.abandon()
             raise
@@ -210,16 +242,10 @@ class Exchange:
 
     async def reply_from_thread(self) -> HttpReply:
         """The reply to a call that takes long: it is awaited in a thread, and others go on."""
-        waiting = self._client.threads.submit(self.finish)
-        try:
-            return await asyncio.wrap_future(waiting)
-        except asyncio.CancelledError:
-            self._given_up = True
-            if waiting.cancel():
-                self._connection.close()  # the thread had not yet begun, and will not
-            elif not waiting.done():
-                self._connection.interrupt()
-            raise
+        deadline = time.monotonic() + self._call.timeout
+        return await asyncio.wrap_future(
+            self._client.threads.submit(lambda: self.finish(seconds_until(deadline)))  # which counts the wait for it
+        )
 
     def finish(self, timeout: float | None = None) -> HttpReply:
         """Wait for the reply, at most `timeout` seconds from now (else the call's own)."""
@@ -227,11 +253,11 @@ class Exchange:
         try:
             reply = self._receive(timeout)
         except Unanswered as error:
-            raise ConnectionLost(f"{self._call.service} hung up.") from error
+            raise ConnectionLost(f"{self._call.operation.service} hung up.") from error
         except TimeoutError as error:
-            raise AwsTimeout(f"{self._call.service} did not answer within {timeout:.3f} s.") from error
+            raise AwsTimeout(f"{self._call.operation.service} did not answer within {timeout:.3f} s.") from error
         except (OSError, MalformedReply) as error:
-            raise AwsUnavailable(f"{self._call.service} broke off its answer.") from error
+            raise AwsUnavailable(f"{self._call.operation.service} broke off its answer.") from error
         if reply.status >= _FIRST_ERROR:
             raise read_error(reply.status, reply.headers, reply.body)
         return reply
@@ -242,18 +268,12 @@ class Exchange:
 
     def _receive(self, timeout: float) -> HttpReply:
         try:
-            return self._receive_here(timeout)
-        except Unanswered:
-            if not (self._connection.reused and self._call.repeatable) or self._given_up:
-                raise
-        self._connection = self._client.send(self._call, fresh=True)
-        return self._receive_here(timeout)
-
-    def _receive_here(self, timeout: float) -> HttpReply:
-        try:
-            reply = self._connection.receive(timeout)
-        except BaseException:
+            reply = self._connection.receive(timeout, LONGEST_REPLY)
+        except BaseException as error:
             self._connection.close()
-            raise
-        self._client.keep(self._call.endpoint, self._connection)
+            if not (isinstance(error, Unanswered) and self._connection.reused and self._call.repeatable):
+                raise
+            self._connection = self._client.send(self._call, fresh=True)
+            return self._receive(timeout)
+        self._client.keep(self._call.operation.endpoint, self._connection)
         return reply

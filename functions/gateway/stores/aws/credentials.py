@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from gateway.http1 import BadHeader, MalformedReply
-from gateway.stores.aws.connection import Endpoint, open_connection
+from gateway.connection import open_connection
+from gateway.http1 import BadHeader, MalformedReply, write_head
 from gateway.stores.aws.errors import AwsUnavailable
 from gateway.stores.aws.signing import Credentials
 
@@ -20,6 +20,8 @@ RENEW_BEFORE = 300
 """Seconds before the end of temporary credentials at which new ones are fetched."""
 TIMEOUT = 2.0
 """Seconds for the fetch: it never leaves the machine."""
+LONGEST_REPLY = 64 * 1024
+"""Bytes."""
 
 
 class _Fetched(msgspec.Struct, rename="pascal"):
@@ -35,13 +37,16 @@ class FunctionCredentials:
     def __init__(self, environment: Mapping[str, str], clock: Callable[[], float]) -> None:
         self._environment = environment
         self._clock = clock
+        self._given: Credentials | None = None
         self._fetched: tuple[Credentials, float] | None = None
 
     def __call__(self) -> Credentials:
         """Raises `AwsUnavailable` where there are none."""
-        read = self._environment.get
-        if key := read("AWS_ACCESS_KEY_ID"):
-            return Credentials(key, read("AWS_SECRET_ACCESS_KEY", ""), read("AWS_SESSION_TOKEN") or None)
+        if key := self._environment.get("AWS_ACCESS_KEY_ID"):
+            if self._given is None or self._given.access_key_id != key:  # an id belongs to one secret and session
+                read = self._environment.get
+                self._given = Credentials(key, read("AWS_SECRET_ACCESS_KEY", ""), read("AWS_SESSION_TOKEN") or None)
+            return self._given
         if self._fetched is None or self._clock() > self._fetched[1] - RENEW_BEFORE:
             self._fetched = self._fetch()
         return self._fetched[0]
@@ -51,16 +56,15 @@ class FunctionCredentials:
         if not url.hostname:
             raise AwsUnavailable("There are no AWS credentials in the environment.")
         token = self._environment.get("AWS_CONTAINER_AUTHORIZATION_TOKEN", "")
-        fetched = _get(Endpoint(secure=False, host=url.hostname, port=url.port or 80), url.path, token)
+        fetched = _get(url.hostname, url.port or 80, url.path, token)
         credentials = Credentials(fetched.access_key_id, fetched.secret_access_key, fetched.token)
         return credentials, calendar.timegm(time.strptime(fetched.expiration, "%Y-%m-%dT%H:%M:%SZ"))
 
 
-def _get(endpoint: Endpoint, path: str, token: str) -> _Fetched:
+def _get(host: str, port: int, path: str, token: str) -> _Fetched:
     try:
-        connection = open_connection(endpoint, None, TIMEOUT)
-        with connection:
-            connection.send("GET", path, {"host": endpoint.authority, "authorization": token}, b"", TIMEOUT)
-            return msgspec.json.decode(connection.receive(TIMEOUT).body, type=_Fetched)
+        with open_connection(host, port, TIMEOUT) as connection:
+            connection.send(write_head("GET", path, {"host": f"{host}:{port}", "authorization": token}), b"", TIMEOUT)
+            return msgspec.json.decode(connection.receive(TIMEOUT, LONGEST_REPLY).body, type=_Fetched)
     except (OSError, BadHeader, MalformedReply, msgspec.MsgspecError) as error:
         raise AwsUnavailable("The function's credentials could not be fetched.") from error

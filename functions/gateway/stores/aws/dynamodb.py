@@ -10,7 +10,7 @@ from typing import Any, Final, Generic, TypeVar
 import msgspec
 
 from gateway.http1 import HttpReply
-from gateway.stores.aws.client import AwsClient, Call, Exchange
+from gateway.stores.aws.client import AwsClient, Call, Exchange, Operation
 from gateway.stores.aws.errors import AwsUnavailable, ConditionFailed
 
 MOST_KEYS: Final = 100
@@ -84,12 +84,13 @@ class DynamoDb:
     def __init__(self, aws: AwsClient, *, timeout: float = 2.0) -> None:
         self._aws = aws
         self._endpoint = aws.endpoints("dynamodb")
+        self._operations: dict[str, Operation] = {}
         self._timeout = timeout
 
     async def get_item(self, table: str, key: Attributes, item_type: type[Item]) -> Item | None:
         """GetItem, eventually consistent; `None` if there is no such item."""
         reply = await self._begin("GetItem", {"TableName": table, "Key": key}).reply()
-        got: _GotItem[Item] = _decode(reply, _GotItem[item_type])  # type: ignore[valid-type]
+        got: _GotItem[Item] = _decode(reply, _GotItem, item_type)
         return got.item
 
     async def query(
@@ -109,7 +110,7 @@ class DynamoDb:
         }
         if start:
             asked["ExclusiveStartKey"] = start
-        page: Page[Item] = _decode(await self._begin("Query", asked).reply(), Page[item_type])  # type: ignore[valid-type]
+        page: Page[Item] = _decode(await self._begin("Query", asked).reply(), Page, item_type)
         return page
 
     async def update_item(
@@ -139,15 +140,14 @@ class DynamoDb:
         if condition is not None:
             asked |= {"ConditionExpression": condition, "ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
         reply = await self._begin("UpdateItem", asked, repeatable=repeatable).reply()
-        updated: _Updated[Item] = _decode(reply, _Updated[item_type])  # type: ignore[valid-type]
+        updated: _Updated[Item] = _decode(reply, _Updated, item_type)
         return updated.attributes
 
     def begin_batch_get(
         self, table: str, keys: Sequence[Attributes | msgspec.Raw], item_type: type[Item], *, attributes: Sequence[str]
     ) -> "BatchGet[Item]":
         """BatchGetItem of at most `MOST_KEYS` distinct keys, put on the wire; only those attributes come back."""
-        names = {f"#{place}": name for place, name in enumerate(attributes)}
-        asked = {"Keys": keys, "ProjectionExpression": ",".join(names), "ExpressionAttributeNames": names}
+        asked = {"Keys": keys, **_projection(tuple(attributes))}
         return BatchGet(self._begin("BatchGetItem", {"RequestItems": {table: asked}}), table, item_type)
 
     def begin_batch_put(self, table: str, items: Sequence[Attributes | msgspec.Raw]) -> "BatchPut":
@@ -155,18 +155,15 @@ class DynamoDb:
         puts = [{"PutRequest": {"Item": item}} for item in items]
         return BatchPut(self._begin("BatchWriteItem", {"RequestItems": {table: puts}}), table)
 
-    def _begin(self, operation: str, asked: Mapping[str, Any], *, repeatable: bool = True) -> Exchange:
-        target = f"DynamoDB_20120810.{operation}"
-        return self._aws.begin(
-            Call(
-                service="dynamodb",
-                endpoint=self._endpoint,
-                headers={"content-type": "application/x-amz-json-1.0", "x-amz-target": target},
-                body=msgspec.json.encode(asked),
-                timeout=self._timeout,
-                repeatable=repeatable,
-            )
-        )
+    def _begin(self, name: str, asked: Mapping[str, Any], *, repeatable: bool = True) -> Exchange:
+        operation = self._operations.get(name) or self._operation(name)
+        body = msgspec.json.encode(asked)
+        return self._aws.begin(Call(operation, body, timeout=self._timeout, repeatable=repeatable))
+
+    def _operation(self, name: str) -> Operation:
+        headers = (("content-type", "application/x-amz-json-1.0"), ("x-amz-target", f"DynamoDB_20120810.{name}"))
+        operation = self._operations[name] = Operation("dynamodb", self._endpoint, headers=headers)
+        return operation
 
 
 class BatchGet(Generic[Item]):
@@ -179,7 +176,7 @@ class BatchGet(Generic[Item]):
 
     def finish(self, timeout: float | None = None) -> BatchPage[Item]:
         """Wait for the reply, at most `timeout` seconds from now."""
-        got: _BatchGot[Item] = _decode(self._exchange.finish(timeout), _BatchGot[self._item_type])  # type: ignore[name-defined]
+        got: _BatchGot[Item] = _decode(self._exchange.finish(timeout), _BatchGot, self._item_type)
         left = got.unprocessed.get(self._table)
         return BatchPage(got.responses.get(self._table, []), left.keys if left else ())
 
@@ -209,12 +206,18 @@ def old_item(error: ConditionFailed, item_type: type[Item]) -> Item | None:
 
 
 @cache
-def _decoder(reply_type: Any) -> msgspec.json.Decoder[Any]:  # Any: a generic struct with its parameter
-    return msgspec.json.Decoder(reply_type)
+def _projection(attributes: tuple[str, ...]) -> dict[str, Any]:
+    names = {f"#{place}": name for place, name in enumerate(attributes)}  # some are words of DynamoDB's own
+    return {"ProjectionExpression": ",".join(names), "ExpressionAttributeNames": names}
 
 
-def _decode(reply: HttpReply, reply_type: Any) -> Any:
+@cache
+def _decoder(reply_type: Any, item_type: Any) -> msgspec.json.Decoder[Any]:  # Any: a generic struct, its parameter
+    return msgspec.json.Decoder(reply_type[item_type] if item_type else reply_type)
+
+
+def _decode(reply: HttpReply, reply_type: Any, item_type: Any = None) -> Any:
     try:
-        return _decoder(reply_type).decode(reply.body)
+        return _decoder(reply_type, item_type).decode(reply.body)
     except msgspec.MsgspecError as error:
         raise AwsUnavailable("DynamoDB answered what cannot be read.") from error

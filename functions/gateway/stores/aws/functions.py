@@ -2,7 +2,7 @@
 
 from urllib.parse import quote
 
-from gateway.stores.aws.client import AwsClient, Call
+from gateway.stores.aws.client import AwsClient, Call, Operation
 from gateway.stores.aws.errors import FunctionFailed
 
 
@@ -13,23 +13,19 @@ class Functions:
         self._aws = aws
         self._endpoint = aws.endpoints("lambda")
 
-    async def invoke(self, function_name: str, payload: bytes, *, timeout: float) -> bytes:  # noqa: ASYNC109  (the port's)
-        """What the function returns, as JSON; other coroutines go on meanwhile.
+    async def invoke(self, function_name: str, payload: bytes, *, timeout: float, alone: bool = False) -> bytes:  # noqa: ASYNC109
+        """What the function returns, as JSON; unless the call is `alone`, other coroutines go on meanwhile.
 
         Invoking twice must do no harm. Raises `FunctionFailed` if the function raised, `AwsTimeout` after `timeout`
         seconds, `Throttled`, `NotFound`.
         """
-        reply = await self._aws.begin(self._call(function_name, payload, timeout)).reply_from_thread()
+        exchange = self._aws.begin(self._call(function_name, payload, timeout))
+        reply = exchange.finish() if alone else await exchange.reply_from_thread()
         if kind := reply.headers.get("x-amz-function-error"):
             raise FunctionFailed(f"{function_name} failed ({kind}).", payload=bytes(reply.body))
         return bytes(reply.body)
 
     def _call(self, function_name: str, payload: bytes, timeout: float) -> Call:
-        return Call(
-            service="lambda",
-            endpoint=self._endpoint,
-            path=f"/2015-03-31/functions/{quote(function_name, safe='')}/invocations",
-            headers={"content-type": "application/json"},
-            body=payload,
-            timeout=timeout,
-        )
+        path = f"/2015-03-31/functions/{quote(function_name, safe='')}/invocations"
+        headers = (("content-type", "application/json"),)
+        return Call(Operation("lambda", self._endpoint, path, headers=headers), payload, timeout=timeout)

@@ -7,7 +7,7 @@ from typing import Protocol
 
 import msgspec
 
-from gateway.stores.aws.client import AwsClient, Call
+from gateway.stores.aws.client import AwsClient, Call, Operation
 from gateway.stores.aws.errors import AwsRefused, AwsUnavailable, NotFound
 
 # A secret whose deletion is scheduled can still be named, but not read.
@@ -30,13 +30,15 @@ class Secrets:
 
     def __init__(self, aws: AwsClient, *, timeout: float = 2.0) -> None:
         self._aws = aws
-        self._endpoint = aws.endpoints("secretsmanager")
+        headers = (("content-type", "application/x-amz-json-1.1"), ("x-amz-target", "secretsmanager.GetSecretValue"))
+        self._get = Operation("secretsmanager", aws.endpoints("secretsmanager"), headers=headers)
         self._timeout = timeout
 
     async def text(self, name: str) -> str:
         """The current value of a secret that holds text; raises `NotFound` if there is none."""
         try:
-            reply = await self._aws.call(self._call(name))
+            body = msgspec.json.encode({"SecretId": name})
+            reply = await self._aws.call(Call(self._get, body, timeout=self._timeout))
         except AwsRefused as error:
             if error.code == _MARKED_FOR_DELETION:
                 raise NotFound("The secret is being deleted.", code=error.code) from error
@@ -45,15 +47,6 @@ class Secrets:
         if value.text is None:
             raise NotFound("The secret holds no text.", code="NoSecretString")
         return value.text
-
-    def _call(self, name: str) -> Call:
-        return Call(
-            service="secretsmanager",
-            endpoint=self._endpoint,
-            headers={"content-type": "application/x-amz-json-1.1", "x-amz-target": "secretsmanager.GetSecretValue"},
-            body=msgspec.json.encode({"SecretId": name}),
-            timeout=self._timeout,
-        )
 
 
 def _decode(body: bytes | bytearray) -> _SecretValue:

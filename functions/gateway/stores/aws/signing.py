@@ -42,7 +42,8 @@ class Scope(NamedTuple):
         return f"{self.time[:8]}/{self.region}/{self.service}/aws4_request"
 
 
-def timestamp(now: float) -> str:
+@lru_cache(maxsize=2)  # the calls of one request share a second
+def timestamp(now: int) -> str:
     """A Unix time in AWS' notation."""
     return time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
 
@@ -52,30 +53,39 @@ def encode_query(query: Query) -> str:
     return "&".join(f"{_encoded(name)}={_encoded(value)}" for name, value in query)
 
 
-def sign(
-    credentials: Credentials,
-    scope: Scope,
-    *,
-    method: str,
-    path: str,
-    query: Query = (),
-    headers: Mapping[str, str],
-    payload_hash: str,
-) -> dict[str, str]:
-    """The headers to send: those given (lower-case names, `host` among them), date, session token, authorization.
+class Signer:
+    """Signs requests of one day that differ only in time and body: all else that is signed is written once.
 
-    `path` is percent-encoded as it goes over the wire; `payload_hash` is the body's SHA-256 in hex, or `UNSIGNED`.
+    `scope` is any of that day. `path` is percent-encoded as it goes over the wire; names of `headers` are in lower
+    case, `host` is among them.
     """
-    signed = {**headers, "x-amz-date": scope.time}
-    if credentials.session_token:
-        signed["x-amz-security-token"] = credentials.session_token
-    names = ";".join(sorted(signed))
-    canonical = _canonical_request(method, _canonical_path(scope, path), query, signed, payload_hash)
-    signed["authorization"] = (
-        f"{ALGORITHM} Credential={credentials.access_key_id}/{scope.text}, "
-        f"SignedHeaders={names}, Signature={_signature(credentials, scope, canonical)}"
-    )
-    return signed
+
+    def __init__(
+        self, credentials: Credentials, scope: Scope, *, method: str, path: str, headers: Mapping[str, str]
+    ) -> None:
+        signed = {**headers, "x-amz-date": ""}
+        if credentials.session_token:
+            signed["x-amz-security-token"] = credentials.session_token
+        # Every service but S3 signs the path encoded once more.
+        path = path if scope.service == "s3" else quote(path, safe="/~")
+        before, date, self._after = _canonical_request(method, path, (), signed, "").partition("\nx-amz-date:")
+        self._before = before + date
+        self._place = scope.text
+        self._key = hmac.new(_signing_key(credentials.secret_access_key, scope), digestmod="sha256")
+        self._told = (
+            f"{ALGORITHM} Credential={credentials.access_key_id}/{scope.text}, "
+            f"SignedHeaders={';'.join(sorted(signed))}, Signature="
+        )
+
+    def authorization(self, at: str, payload_hash: str) -> str:
+        """The header of that name, for a request sent with the `x-amz-date` given (see `timestamp`).
+
+        `payload_hash` is the body's SHA-256 in hex, or `UNSIGNED`.
+        """
+        canonical = f"{self._before}{at}{self._after}{payload_hash}"
+        signature = self._key.copy()
+        signature.update(_text_to_sign(at, self._place, canonical))
+        return self._told + signature.hexdigest()
 
 
 def presign(credentials: Credentials, scope: Scope, *, method: str, host: str, path: str, expires: int) -> str:
@@ -90,7 +100,9 @@ def presign(credentials: Credentials, scope: Scope, *, method: str, host: str, p
     if credentials.session_token:
         query.append(("X-Amz-Security-Token", credentials.session_token))
     canonical = _canonical_request(method, path, query, {"host": host}, UNSIGNED)
-    return f"{encode_query(query)}&X-Amz-Signature={_signature(credentials, scope, canonical)}"
+    key = _signing_key(credentials.secret_access_key, scope)
+    signature = hmac.digest(key, _text_to_sign(scope.time, scope.text, canonical), "sha256")
+    return f"{encode_query(query)}&X-Amz-Signature={signature.hex()}"
 
 
 def _canonical_request(method: str, path: str, query: Query, headers: Mapping[str, str], payload_hash: str) -> str:
@@ -104,22 +116,13 @@ def _canonical_query(query: Query) -> str:
     return "&".join(f"{name}={value}" for name, value in pairs)
 
 
-def _canonical_path(scope: Scope, path: str) -> str:
-    # Every service but S3 signs the path encoded once more.
-    return path if scope.service == "s3" else quote(path, safe="/~")
+def _text_to_sign(at: str, place: str, canonical: str) -> bytes:
+    return f"{ALGORITHM}\n{at}\n{place}\n{hashlib.sha256(canonical.encode()).hexdigest()}".encode()
 
 
-def _signature(credentials: Credentials, scope: Scope, canonical: str) -> str:
-    digest = hashlib.sha256(canonical.encode()).hexdigest()
-    text = f"{ALGORITHM}\n{scope.time}\n{scope.text}\n{digest}"
-    key = _signing_key(credentials.secret_access_key, scope.time[:8], scope.region, scope.service)
-    return hmac.digest(key, text.encode(), "sha256").hex()
-
-
-@lru_cache(maxsize=16)
-def _signing_key(secret: str, day: str, region: str, service: str) -> bytes:
+def _signing_key(secret: str, scope: Scope) -> bytes:
     key = f"AWS4{secret}".encode()
-    for part in (day, region, service, "aws4_request"):
+    for part in scope.text.split("/"):
         key = hmac.digest(key, part.encode(), "sha256")
     return key
 

@@ -15,8 +15,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from gateway.stores.aws.client import MOST_IDLE, AwsClient, Call, Endpoints
-from gateway.stores.aws.connection import LONGEST_REPLY, Endpoint
+from gateway.stores.aws.client import LONGEST_REPLY, MOST_IDLE, AwsClient, Call, Endpoint, Endpoints, Operation
 from gateway.stores.aws.errors import (
     AwsRefused,
     AwsTimeout,
@@ -33,7 +32,7 @@ from tests.fakes.aws import Request, ScriptedAws, failure, make_aws, reply
 
 
 def make_call(aws: AwsClient, **changes: object) -> Call:
-    return Call(**{"service": "dynamodb", "endpoint": aws.endpoints("dynamodb"), **changes})  # type: ignore[arg-type]
+    return Call(**{"operation": Operation("dynamodb", aws.endpoints("dynamodb")), **changes})  # type: ignore[arg-type]
 
 
 async def test_calls_one_after_another_share_a_connection() -> None:
@@ -220,9 +219,10 @@ async def test_a_reply_that_is_longer_than_any_of_aws_is_refused() -> None:
 async def test_a_header_that_http_does_not_allow_is_not_sent() -> None:
     with ScriptedAws(lambda _: reply()) as server:
         aws = server.client()
+        smuggling = Operation("s3", aws.endpoints("s3"), headers=(("x-amz-target", "one\r\nhost: two"),))
 
         with pytest.raises(AwsUnavailable, match="x-amz-target"):
-            await aws.call(make_call(aws, headers={"x-amz-target": "one\r\nhost: two"}))
+            await aws.call(make_call(aws, operation=smuggling))
 
     assert server.requests == []
 

@@ -11,40 +11,34 @@ from botocore.credentials import Credentials as BotoCredentials
 
 from gateway.stores.aws.signing import (
     Credentials,
-    Query,
     Scope,
-    encode_query,
+    Signer,
     presign,
-    sign,
     timestamp,
 )
 
-NOW = 1_795_132_800.0
+NOW = 1_795_132_800
 USER = Credentials("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY")
 ROLE = Credentials("ASIAEXAMPLE", "secret/+=", "FwoGZXIvYXdzE//////////+wEaDG==")
 
-REQUESTS: dict[str, tuple[str, str, Query, dict[str, str], bytes]] = {
+REQUESTS: dict[str, tuple[str, str, dict[str, str], bytes]] = {
     "dynamodb": (
         "POST",
         "/",
-        (),
         {"content-type": "application/x-amz-json-1.0", "x-amz-target": "DynamoDB_20120810.GetItem"},
         b'{"TableName": "t"}',
     ),
-    "empty body": ("GET", "/", (), {}, b""),
-    "binary body": ("PUT", "/a", (), {}, bytes(range(256))),
-    "a query": ("GET", "/", [("b", "2"), ("a", "1"), ("a-b", "3"), ("a", "0")], {}, b""),
-    "a query of special characters": ("GET", "/", [("k y", "a+b&c=d/é~*"), ("empty", "")], {}, b""),
-    "a path of special characters": ("POST", "/a%20b/%C3%A9/~tilde-_.x", (), {}, b""),
+    "empty body": ("GET", "/", {}, b""),
+    "binary body": ("PUT", "/a", {}, bytes(range(256))),
+    "a path of special characters": ("POST", "/a%20b/%C3%A9/~tilde-_.x", {}, b""),
     "an ARN in the path": (
         "POST",
         "/2015-03-31/functions/arn%3Aaws%3Alambda%3Aeu-central-1%3A123%3Afunction%3Af%3Alive/invocations",
-        (),
         {"content-type": "application/json"},
         b"{}",
     ),
-    "a percent sign in the path": ("GET", "/100%25", (), {}, b""),
-    "header values with spaces": ("GET", "/", (), {"x-amz-meta-note": "  two   spaces  "}, b""),
+    "a percent sign in the path": ("GET", "/100%25", {}, b""),
+    "header values with spaces": ("GET", "/", {"x-amz-meta-note": "  two   spaces  "}, b""),
 }
 
 
@@ -54,30 +48,26 @@ REQUESTS: dict[str, tuple[str, str, Query, dict[str, str], bytes]] = {
 def test_a_signature_is_the_one_that_botocore_makes(
     name: str, service: str, credentials: Credentials, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    method, path, query, headers, body = REQUESTS[name]
+    method, path, headers, body = REQUESTS[name]
     payload_hash = hashlib.sha256(body).hexdigest()
     if service == "s3":
         headers = {**headers, "x-amz-content-sha256": payload_hash}
 
-    signed = sign(
+    signer = Signer(
         credentials,
-        Scope(timestamp(NOW), "eu-central-1", service),
+        Scope(timestamp(NOW)[:8], "eu-central-1", service),
         method=method,
         path=path,
-        query=query,
         headers={**headers, "host": "service.example:8443"},
-        payload_hash=payload_hash,
     )
 
-    request = AWSRequest(
-        method, f"https://service.example:8443{path}?{encode_query(query)}", headers=headers, data=body
-    )
-    signer = auth.S3SigV4Auth if service == "s3" else auth.SigV4Auth
-    _at_now(signer(_theirs(credentials), service, "eu-central-1"), request)
-    theirs = request.headers
-    assert signed["authorization"] == theirs["Authorization"]
-    assert signed["x-amz-date"] == theirs["X-Amz-Date"]
-    assert signed.get("x-amz-security-token") == theirs.get("X-Amz-Security-Token")
+    authorization = signer.authorization(timestamp(NOW), payload_hash)
+
+    request = AWSRequest(method, f"https://service.example:8443{path}", headers=headers, data=body)
+    theirs = auth.S3SigV4Auth if service == "s3" else auth.SigV4Auth
+    _at_now(theirs(_theirs(credentials), service, "eu-central-1"), request)
+    assert authorization == request.headers["Authorization"]
+    assert timestamp(NOW) == request.headers["X-Amz-Date"]
 
 
 @pytest.mark.parametrize("credentials", [USER, ROLE], ids=["user", "role"])
