@@ -40,7 +40,7 @@ class Provider:
     """Seconds one call may take."""
     settings: Mapping[str, Any] = field(default_factory=dict)
 
-    def __hash__(self) -> int:
+    def __hash__(self) -> int:  # by all fields it would fail, for a mapping has none
         return hash(self.name)
 
 

@@ -76,21 +76,13 @@ class Exchange:
         `word` tells what is wrong with it, OpenAI's way if none is given.
         """
         check_content_type(self.headers)
-        body = await self._body()
+        body = await self.request.body()
         if len(body) > MAX_BODY:
             raise BodyTooLarge(f"The body has {len(body)} bytes; at most {MAX_BODY} are taken in one request.")
         try:
             return model.model_validate_json(body)
         except ValidationError as error:
             raise invalid(error, word or _problem) from error
-
-    async def _body(self) -> bytes:
-        parts, more = [], True
-        while more:
-            message = await self.request.receive()
-            parts.append(message.get("body", b""))
-            more = message.get("more_body", False)
-        return b"".join(parts)
 
     def cache_use(self) -> CacheUse:
         """What the caller's `Cache-Control` allows."""

@@ -113,6 +113,8 @@ class Connections:
         origin, begin = _prepared(call.method, call.url, tuple(call.headers.items()), self._allow_loopback)
         head = b"%bcontent-length: %d\r\n\r\n" % (begin, len(call.body))
         message = _Message(head, call.body, limit, deadline)
+        if time.monotonic() >= deadline:
+            raise TimeoutError  # to ask without waiting for the answer would be paid all the same
         kept = self._take(origin)
         if kept:
             try:
