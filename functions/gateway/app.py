@@ -9,10 +9,10 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway import documents
+from gateway import openapi
 from gateway.core.errors import GatewayError, MethodNotAllowed, ResourceNotFound
 from gateway.dialects import azure, azure_openai, ctyun, gemini, openai
-from gateway.dialects._exchange import Answer, Dialect, Exchange
+from gateway.dialects._context import Answer, Dialect, RequestContext
 from gateway.dialects._router import DialectRoute, request_id, serve
 from gateway.operations.gateway import Gateway
 
@@ -73,7 +73,7 @@ def _create_rest(gateway: Gateway) -> FastAPI:
     app.state.gateway = gateway
     for router in ROUTERS:
         app.router.routes.extend(router.routes)
-    app.router.routes.extend(documents.routes)
+    app.router.routes.extend(openapi.routes)
     app.add_exception_handler(NOT_FOUND, _outside)
     app.add_exception_handler(METHOD_NOT_ALLOWED, _outside)
     return app
@@ -141,7 +141,7 @@ async def _outside(request: Request, exception: Exception) -> Response:
     """An unknown path or a wrong method."""
     dialect = _dialect_of(request)
 
-    async def refuse(_: Exchange) -> Answer:
+    async def refuse(_: RequestContext) -> Answer:
         raise _cause(request, exception, dialect)
 
     answer = await serve(request, request.app.state.gateway, dialect, refuse)

@@ -30,7 +30,7 @@ _FIELD_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 _CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;.*)?")
 _WITHOUT_BODY = frozenset({204, 304})
 _FIRST_FINAL_STATUS = 200
-_MOST_DIGITS = 19
+_MAX_DIGITS = 19
 _STATUS_DIGITS = 3
 
 
@@ -249,7 +249,7 @@ def _read_length(text: str, limit: int) -> int:
 
 
 def _read_number(text: str) -> int:
-    if not (text.isascii() and text.isdecimal()) or len(text) > _MOST_DIGITS:
+    if not (text.isascii() and text.isdecimal()) or len(text) > _MAX_DIGITS:
         raise MalformedReply("a status or a length is no number")
     return int(text)
 

@@ -5,25 +5,25 @@ from collections.abc import Mapping
 from ssl import SSLContext
 
 from gateway import telemetry
-from gateway.core.ports import IdentityTokens
+from gateway.aws.client import AwsClient, Endpoints
+from gateway.aws.credentials import FunctionCredentials
+from gateway.aws.dynamodb import DynamoDb
+from gateway.aws.errors import AwsError, AwsTimeout
+from gateway.aws.lambda_functions import Functions
+from gateway.aws.s3 import Bucket
+from gateway.aws.secrets_manager import Secrets
+from gateway.core.ports import OidcVerifier
 from gateway.operations.authenticate import Authenticate
 from gateway.operations.embed import Embed
 from gateway.operations.gateway import Gateway
 from gateway.operations.models import Models
-from gateway.providers import Parts, Providers
+from gateway.providers import ProviderDependencies, Providers
 from gateway.settings import Settings
-from gateway.stores.allowances import TIMEOUT, CountedAllowances, TableCounters
-from gateway.stores.answers import BucketAnswers
 from gateway.stores.api_keys import SecretApiKeys
-from gateway.stores.aws.buckets import Bucket
-from gateway.stores.aws.client import AwsClient, Endpoints
-from gateway.stores.aws.credentials import FunctionCredentials
-from gateway.stores.aws.dynamodb import DynamoDb
-from gateway.stores.aws.errors import AwsError, AwsTimeout
-from gateway.stores.aws.functions import Functions
-from gateway.stores.aws.secrets import Secrets
 from gateway.stores.catalogue import TableCatalogue
+from gateway.stores.large_answers import BucketLargeAnswers
 from gateway.stores.provider_keys import SecretProviderKeys
+from gateway.stores.rate_limits import TIMEOUT, SharedRateLimits, TableCounters
 from gateway.stores.vector_cache import TableVectorCache
 from gateway.vocabularies import vocabulary_at_hand
 
@@ -51,16 +51,16 @@ def wire_gateway(settings: Settings, environment: Mapping[str, str]) -> Gateway:
             vocabularies=vocabulary_at_hand,
         ),
         models=Models(region=settings.stage, catalogue=catalogue),
-        answers=BucketAnswers(Bucket(aws, settings.files_bucket)),
+        answers=BucketLargeAnswers(Bucket(aws, settings.files_bucket)),
         other_stages=settings.other_stages,
     )
 
 
-def _identity(settings: Settings) -> IdentityTokens | None:
+def _identity(settings: Settings) -> OidcVerifier | None:
     if settings.oidc is None:
         return None
-    from gateway.providers.documents import document_fetcher  # noqa: PLC0415  (few stages have one)
-    from gateway.stores.identity import Issuer, OidcTokens  # noqa: PLC0415
+    from gateway.outbound.fetch import document_fetcher  # noqa: PLC0415  (few stages have one)
+    from gateway.stores.oidc_tokens import Issuer, OidcTokenVerifier  # noqa: PLC0415
 
     issuer = Issuer(
         name=settings.oidc.issuer,
@@ -69,7 +69,7 @@ def _identity(settings: Settings) -> IdentityTokens | None:
         claim=settings.oidc.workspace_claim,
     )
     fetch = document_fetcher(allow_loopback=settings.allow_loopback_providers)
-    return OidcTokens(issuer, fetch=fetch, clock=time.time)
+    return OidcTokenVerifier(issuer, fetch=fetch, clock=time.time)
 
 
 def _aws_client(environment: Mapping[str, str]) -> AwsClient:
@@ -84,13 +84,13 @@ def _aws_client(environment: Mapping[str, str]) -> AwsClient:
 
 
 def _ssl_context() -> SSLContext:
-    from gateway.providers._connections import shared_ssl_context  # noqa: PLC0415  (not where all is plain HTTP)
+    from gateway.outbound.client import shared_ssl_context  # noqa: PLC0415  (not where all is plain HTTP)
 
     return shared_ssl_context()
 
 
-def _allowances(aws: AwsClient, settings: Settings) -> CountedAllowances:
-    return CountedAllowances(
+def _allowances(aws: AwsClient, settings: Settings) -> SharedRateLimits:
+    return SharedRateLimits(
         TableCounters(DynamoDb(aws, timeout=TIMEOUT), table=settings.allowances_table),
         clock=time.time,
         on_fallback=lambda reason: telemetry.degraded("AllowanceFallbacks", reason),
@@ -108,7 +108,7 @@ def _vector_cache(dynamodb: DynamoDb, settings: Settings) -> TableVectorCache:
 
 def _providers(aws: AwsClient, secrets: Secrets, settings: Settings) -> Providers:
     return Providers(
-        Parts(
+        ProviderDependencies(
             keys=SecretProviderKeys(secrets, prefix=settings.provider_keys_secret_prefix, clock=time.time),
             embedded_function=settings.embedded_model_function,
             invoke=Functions(aws).invoke,

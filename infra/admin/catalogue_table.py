@@ -29,7 +29,7 @@ _DECODERS: Mapping[str, Callable[[str], Row]] = {
 }
 _ROWS_OF_A_TRANSACTION = 99  # of 100 actions; one is the revision's
 _ATTEMPTS = 30
-_LONGEST_WAIT = 0.8  # seconds
+_MAX_WAIT = 0.8  # seconds
 _OVERTAKEN = {"ConditionalCheckFailed", "TransactionConflict"}
 
 
@@ -72,7 +72,7 @@ class CatalogueTable:
             changes = compare(snapshot.rows, wanted)
             if self._write(changes, snapshot.revision):
                 return changes
-            time.sleep(random.uniform(0, min(_LONGEST_WAIT, 0.05 * 2**attempt)))  # noqa: S311  # only to part rivals
+            time.sleep(random.uniform(0, min(_MAX_WAIT, 0.05 * 2**attempt)))  # noqa: S311  # only to part rivals
         raise Failure("Others are changing the catalogue without pause: try again in a minute.")
 
     def try_out(self, change: Callable[[Rows], Rows], *, renews: str | None = None) -> Rows:

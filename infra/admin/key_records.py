@@ -8,7 +8,7 @@ from gateway.core.api_key import ALPHABET, KEY_ID_LENGTH, SECRET_LENGTH, ApiKey,
 from gateway.core.caller import KeyRecord, KeyRecords
 from infra.admin.failures import Failure, NotTried
 
-LONGEST_LABEL = 64
+MAX_LABEL = 64
 """Characters. All keys of a workspace share one secret of 64 KB."""
 
 
@@ -45,8 +45,8 @@ def make_key(
 
 def check_label(label: str) -> None:
     """Raises `NotTried` for a label that is too long, or that a terminal would not show as it is."""
-    if len(label) > LONGEST_LABEL:
-        raise NotTried(f"The label has {len(label)} characters; at most {LONGEST_LABEL} are kept with a key.")
+    if len(label) > MAX_LABEL:
+        raise NotTried(f"The label has {len(label)} characters; at most {MAX_LABEL} are kept with a key.")
     if not label.isprintable():
         raise NotTried("The label holds a line break or another character that cannot be printed.")
 

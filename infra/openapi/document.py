@@ -17,7 +17,7 @@ from infra.openapi.headers import HEADERS, header, headers_of_answers, headers_o
 from infra.openapi.operations import OPERATIONS, Operation
 
 ROOT = Path(__file__).parents[2]
-PLACE = ROOT / "functions" / "gateway" / "documents" / "openapi.json"
+PLACE = ROOT / "functions" / "gateway" / "openapi" / "openapi.json"
 GOLDENS = ROOT / "tests" / "fixtures" / "wire"
 
 Json = dict[str, Any]

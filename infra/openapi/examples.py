@@ -12,7 +12,7 @@ from gateway.core.catalogue import Model, Provider, Route
 from gateway.core.embedding import Embedded, Usage
 from gateway.dialects import _openai_shape as shape
 from gateway.dialects import azure_openai, ctyun, gemini
-from gateway.dialects._exchange import Answer, Dialect
+from gateway.dialects._context import Answer, Dialect
 from gateway.operations.embed_each import EmbeddedEach
 from infra.openapi.causes import CAUSES, Cause
 

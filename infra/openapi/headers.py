@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from gateway.dialects._exchange import Answer
+from gateway.dialects._context import Answer
 
 Json = dict[str, Any]
 

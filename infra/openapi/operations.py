@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gateway.dialects import azure, azure_openai, ctyun, gemini, openai
-from gateway.dialects._exchange import Dialect
+from gateway.dialects._context import Dialect
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,8 +15,8 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from gateway.stores.aws.client import AwsClient
-from gateway.stores.aws.signing import Credentials
+from gateway.aws.client import AwsClient
+from gateway.aws.signing import Credentials
 from infra.local.emulator import running_emulator
 from infra.local.places import Home
 from tests.fakes.aws import REGION, ROOT_IDENTITY, make_aws

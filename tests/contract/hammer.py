@@ -9,11 +9,11 @@ import random
 import sys
 from contextlib import closing
 
+from gateway.aws.dynamodb import DynamoDb
+from gateway.aws.signing import Credentials
 from gateway.core.caller import Limits
 from gateway.core.errors import AllowanceExhausted
-from gateway.stores.allowances import CountedAllowances, TableCounters
-from gateway.stores.aws.dynamodb import DynamoDb
-from gateway.stores.aws.signing import Credentials
+from gateway.stores.rate_limits import SharedRateLimits, TableCounters
 from tests.fakes.aws import make_aws
 
 WINDOWS = (1_000, 1_001)
@@ -32,7 +32,7 @@ REFUSALS = 4
 Admitted = tuple[str, int, int, int]
 
 
-async def hammer(allowances: dict[int, CountedAllowances], seed: int) -> list[Admitted]:
+async def hammer(allowances: dict[int, SharedRateLimits], seed: int) -> list[Admitted]:
     """Reserve in every workspace and window, several at a time, until nothing is left."""
     dice = random.Random(seed)
     admitted: list[Admitted] = []
@@ -45,7 +45,7 @@ async def hammer(allowances: dict[int, CountedAllowances], seed: int) -> list[Ad
 
 
 async def _drain(
-    allowances: CountedAllowances, workspace: str, window: int, dice: random.Random, admitted: list[Admitted]
+    allowances: SharedRateLimits, workspace: str, window: int, dice: random.Random, admitted: list[Admitted]
 ) -> None:
     refusals = 0
     while refusals < REFUSALS:
@@ -63,9 +63,9 @@ async def _drain(
         refusals = 0
 
 
-def _allowances(dynamodb: DynamoDb, table: str, window: int) -> CountedAllowances:
+def _allowances(dynamodb: DynamoDb, table: str, window: int) -> SharedRateLimits:
     counters = TableCounters(dynamodb, table=table)
-    return CountedAllowances(counters, clock=lambda: window * 60.0 + 30, on_fallback=print)
+    return SharedRateLimits(counters, clock=lambda: window * 60.0 + 30, on_fallback=print)
 
 
 def main() -> None:

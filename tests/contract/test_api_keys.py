@@ -4,12 +4,12 @@ from typing import Protocol
 
 import pytest
 
+from gateway.aws.client import AwsClient
+from gateway.aws.secrets_manager import Secrets
 from gateway.core.caller import KeyRecord, KeyRecords
 from gateway.core.errors import StoreUnavailable
 from gateway.core.ports import ApiKeys
 from gateway.stores.api_keys import SecretApiKeys, encode_records
-from gateway.stores.aws.client import AwsClient
-from gateway.stores.aws.secrets import Secrets
 from tests.contract.conftest import Boto
 from tests.fakes.aws import make_aws
 from tests.fakes.stores import MemoryApiKeys

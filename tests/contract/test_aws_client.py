@@ -17,13 +17,13 @@ import msgspec
 import pytest
 from botocore.exceptions import ClientError
 
-from gateway.stores.aws.buckets import Bucket
-from gateway.stores.aws.client import AwsClient
-from gateway.stores.aws.dynamodb import MOST_ITEMS, MOST_KEYS, Attribute, Attributes, DynamoDb, old_item
-from gateway.stores.aws.errors import AwsRefused, ConditionFailed, FunctionFailed, NotFound
-from gateway.stores.aws.functions import Functions
-from gateway.stores.aws.secrets import Secrets
-from gateway.stores.aws.signing import Credentials
+from gateway.aws.client import AwsClient
+from gateway.aws.dynamodb import MAX_ITEMS, MAX_KEYS, Attribute, Attributes, DynamoDb, old_item
+from gateway.aws.errors import AwsRefused, ConditionFailed, FunctionFailed, NotFound
+from gateway.aws.lambda_functions import Functions
+from gateway.aws.s3 import Bucket
+from gateway.aws.secrets_manager import Secrets
+from gateway.aws.signing import Credentials
 from infra.local.places import RUNTIME
 from tests.contract.conftest import Boto
 from tests.fakes.aws import make_aws
@@ -123,18 +123,18 @@ async def test_batches_are_written_and_read_as_boto3_does(
     dynamodb: DynamoDb, boto: Boto, make_table: MakeTable
 ) -> None:
     table = make_table("pk:S")
-    items: list[Attributes] = [item(str(number), data={"B": bytes([number]) * 6144}) for number in range(MOST_KEYS)]
+    items: list[Attributes] = [item(str(number), data={"B": bytes([number]) * 6144}) for number in range(MAX_KEYS)]
 
-    for start in range(0, MOST_KEYS, MOST_ITEMS):
-        left = dynamodb.begin_batch_put(table, items[start : start + MOST_ITEMS]).finish()
+    for start in range(0, MAX_KEYS, MAX_ITEMS):
+        left = dynamodb.begin_batch_put(table, items[start : start + MAX_ITEMS]).finish()
         assert left == []
-    keys: list[Attributes] = [{"pk": {"S": str(number)}} for number in range(1, MOST_KEYS + 1)]
+    keys: list[Attributes] = [{"pk": {"S": str(number)}} for number in range(1, MAX_KEYS + 1)]
     page = dynamodb.begin_batch_get(table, keys, Row, attributes=("pk", "data")).finish()
 
     theirs = boto("dynamodb").batch_get_item(RequestItems={table: {"Keys": keys}})
     in_order = sorted((as_boto(row) for row in page.items), key=str)
     assert in_order == sorted(theirs["Responses"][table], key=str)
-    assert len(in_order) == MOST_KEYS - 1
+    assert len(in_order) == MAX_KEYS - 1
     assert list(page.unprocessed) == []
 
 

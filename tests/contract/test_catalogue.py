@@ -5,12 +5,12 @@ from typing import Protocol
 import msgspec
 import pytest
 
+from gateway.aws.client import AwsClient
+from gateway.aws.dynamodb import DynamoDb
 from gateway.core.caller import Limits, Workspace
 from gateway.core.catalogue import Model, Provider, PurposeRule, Route
 from gateway.core.embedding import Purpose
 from gateway.core.ports import CatalogueStore
-from gateway.stores.aws.client import AwsClient
-from gateway.stores.aws.dynamodb import DynamoDb
 from gateway.stores.catalogue import (
     LimitsRow,
     ModelRow,

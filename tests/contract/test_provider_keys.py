@@ -4,10 +4,10 @@ from typing import Protocol
 
 import pytest
 
+from gateway.aws.client import AwsClient
+from gateway.aws.secrets_manager import Secrets
 from gateway.core.errors import ProviderUnavailable
 from gateway.core.ports import ProviderKeys
-from gateway.stores.aws.client import AwsClient
-from gateway.stores.aws.secrets import Secrets
 from gateway.stores.provider_keys import SecretProviderKeys
 from tests.contract.conftest import Boto
 from tests.fakes.stores import MemoryProviderKeys

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import pytest
 
+from gateway.aws.dynamodb import DynamoDb
 from gateway.core.ports import CachedVector, VectorCache
-from gateway.stores.aws.dynamodb import DynamoDb
-from gateway.stores.patience import Patience
+from gateway.stores.circuit_breaker import AdaptiveTimeout
 from gateway.stores.vector_cache import TableVectorCache
 from tests.fakes.stores import MemoryVectorCache
 
@@ -38,7 +38,11 @@ def place(request: pytest.FixtureRequest, failures: list[str]) -> Place:
 
     def function() -> VectorCache:
         return TableVectorCache(
-            dynamodb, table=table, clock=lambda: now[0], on_failure=failures.append, patience=lambda: Patience(10)
+            dynamodb,
+            table=table,
+            clock=lambda: now[0],
+            on_failure=failures.append,
+            patience=lambda: AdaptiveTimeout(10),
         )
 
     return Place(function, now)

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
-from gateway.stores.aws.client import AwsClient, Endpoints
-from gateway.stores.aws.credentials import FunctionCredentials
+from gateway.aws.client import AwsClient, Endpoints
+from gateway.aws.credentials import FunctionCredentials
 
 REGION = "eu-central-1"
 ROOT_IDENTITY = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}

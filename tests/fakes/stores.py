@@ -7,7 +7,7 @@ from gateway.core.caller import KeyRecords, Limits, Workspace
 from gateway.core.catalogue import Catalogue, Model
 from gateway.core.errors import ProviderUnavailable, StoreUnavailable
 from gateway.core.ports import CachedVector
-from gateway.stores.allowances import CountedAllowances, Counts, LimitReached
+from gateway.stores.rate_limits import Counts, LimitReached, SharedRateLimits
 
 
 @dataclass
@@ -69,9 +69,9 @@ class MemoryCounters:
         return after
 
 
-def memory_allowances(clock: Callable[[], float]) -> CountedAllowances:
+def memory_allowances(clock: Callable[[], float]) -> SharedRateLimits:
     """Allowances that this process alone counts."""
-    return CountedAllowances(MemoryCounters(), clock=clock, on_fallback=lambda _: None)
+    return SharedRateLimits(MemoryCounters(), clock=clock, on_fallback=lambda _: None)
 
 
 @dataclass

@@ -40,7 +40,7 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Identity:
+class OidcToken:
     """Whom an identity provider's token is for; `subject` tells callers apart without naming them."""
 
     workspace: str

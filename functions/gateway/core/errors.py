@@ -27,7 +27,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from gateway.core.allowance import Reservation
+    from gateway.core.rate_limit import Reservation
 
 
 class GatewayError(Exception):

@@ -5,7 +5,6 @@ from collections.abc import Container, Sequence
 
 import msgspec
 
-from gateway.core.allowance import CERTAINLY, estimate_tokens, least_tokens
 from gateway.core.cache_key import cache_key, cache_scope
 from gateway.core.caller import Caller
 from gateway.core.catalogue import Model, PurposeRule, Route, Symmetry
@@ -19,6 +18,7 @@ from gateway.core.errors import (
     WrongRegion,
 )
 from gateway.core.ports import ProviderCall
+from gateway.core.rate_limit import ESTIMATE_MARGIN, estimate_tokens, least_tokens
 from gateway.core.vocabulary import Vocabularies, none_at_hand
 
 _ANY_PURPOSE = PurposeRule()
@@ -52,7 +52,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         """The estimate of what is not known, each input once; or all of a smaller budget, if it may be enough."""
         missing = self.missing(known)
         estimate = sum(self.estimates[place] for place in missing)
-        if budget < estimate <= CERTAINLY * budget:
+        if budget < estimate <= ESTIMATE_MARGIN * budget:
             return max(budget, sum(least_tokens(self.request.inputs[place]) for place in missing))
         return estimate
 
@@ -231,7 +231,7 @@ def _check_total(inputs: Sequence[Input], estimates: Sequence[int], model: Model
     if estimate <= most:
         return
     least = sum(map(least_tokens, inputs))
-    if least > most or estimate > CERTAINLY * most:
+    if least > most or estimate > ESTIMATE_MARGIN * most:
         raise RequestTooLarge(
             f"Requested about {max(least, estimate)} tokens, max {most} tokens per request.",
             param="input",

@@ -5,10 +5,10 @@ from typing import Protocol
 
 import msgspec
 
-from gateway.core.allowance import Reservation
-from gateway.core.caller import Identity, KeyRecords, Limits, Workspace
+from gateway.core.caller import KeyRecords, Limits, OidcToken, Workspace
 from gateway.core.catalogue import Catalogue, Route
 from gateway.core.embedding import EmbeddingResult, Input, Purpose, Vector
+from gateway.core.rate_limit import Reservation
 
 
 class ProviderCall(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,10 +63,10 @@ class ApiKeys(Protocol):
         """
 
 
-class IdentityTokens(Protocol):
+class OidcVerifier(Protocol):
     """Tokens of the operator's identity provider."""
 
-    async def read(self, token: str) -> Identity:
+    async def read(self, token: str) -> OidcToken:
         """Whom the token is for; raises `Unauthenticated`, and `StoreUnavailable` when that cannot be known."""
 
 
@@ -77,7 +77,7 @@ class ProviderKeys(Protocol):
         """The vendor's key kept under that name; raises `ProviderUnavailable` when there is none."""
 
 
-class Allowances(Protocol):
+class RateLimits(Protocol):
     """Counters of requests and tokens per workspace and minute."""
 
     async def reserve(self, workspace: str, limits: Limits, tokens: int) -> Reservation:
@@ -110,7 +110,7 @@ class VectorCache(Protocol):
         """Remember for `ttl` seconds, if the store will."""
 
 
-class Answers(Protocol):
+class LargeAnswers(Protocol):
     """A place for answers too large for the front door."""
 
     async def keep(self, body: bytes, content_type: str) -> str:

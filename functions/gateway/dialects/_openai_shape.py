@@ -7,11 +7,11 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field
 
 from gateway.core import errors, vectors
-from gateway.core.allowance import retry_after
 from gateway.core.catalogue import Model
 from gateway.core.embedding import CacheUse, Embedded, EmbeddingRequest, Purpose, Vector
 from gateway.core.errors import GatewayError, InvalidRequest
-from gateway.dialects._exchange import Answer
+from gateway.core.rate_limit import retry_after
+from gateway.dialects._context import Answer
 from gateway.dialects._inputs import WholeNumber, read_inputs
 
 Encoding = Literal["float", "base64"]

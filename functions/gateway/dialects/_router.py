@@ -15,13 +15,13 @@ from starlette.routing import Match, Route, compile_path
 from starlette.types import Scope
 
 from gateway import telemetry
-from gateway.core.allowance import Reservation
 from gateway.core.errors import BodyTooLarge, GatewayError, InternalError
-from gateway.core.record import Record
-from gateway.dialects._exchange import Answer, Dialect, Exchange
+from gateway.core.facts import Record
+from gateway.core.rate_limit import Reservation
+from gateway.dialects._context import Answer, Dialect, RequestContext
 from gateway.operations.gateway import Gateway
 
-Endpoint = Callable[[Exchange], Awaitable[Answer]]
+Endpoint = Callable[[RequestContext], Awaitable[Answer]]
 Condition = Callable[[Scope], bool]
 
 MAX_ANSWER = 6_291_556 - 16_384
@@ -38,7 +38,7 @@ _UNFORESEEN = "The gateway failed. Try again; if it stays, give its operator the
 
 
 class DialectRouter:
-    """Routes whose endpoints take an `Exchange` and give an `Answer`; `dialect` renders what fails.
+    """Routes whose endpoints take an `RequestContext` and give an `Answer`; `dialect` renders what fails.
 
     They are Starlette's routes, not FastAPI's: bodies and vectors must not pass through FastAPI's encoders, and its
     analysis of each endpoint is paid at every cold start.
@@ -106,14 +106,14 @@ async def serve(request: Request, gateway: Gateway, dialect: Dialect, endpoint: 
     """Run the endpoint; render, count and log what came of it."""
     started = time.perf_counter()
     record = Record(request_id=request_id(request))
-    exchange = Exchange(request=request, gateway=gateway, record=record, dialect=dialect)
+    exchange = RequestContext(request=request, gateway=gateway, record=record, dialect=dialect)
     answer = await _complete(exchange, await _answer(exchange, endpoint))
     await _finish(record)
     _observe(exchange, answer, time.perf_counter() - started)
     return answer
 
 
-async def _answer(exchange: Exchange, endpoint: Endpoint) -> Answer:
+async def _answer(exchange: RequestContext, endpoint: Endpoint) -> Answer:
     try:
         return await endpoint(exchange)
     except GatewayError as error:
@@ -132,12 +132,12 @@ async def _finish(record: Record) -> None:
             telemetry.logger().exception("unforeseen", request_id=record.request_id)
 
 
-def _rendered(exchange: Exchange, error: GatewayError) -> Answer:
+def _rendered(exchange: RequestContext, error: GatewayError) -> Answer:
     exchange.record.error = type(error).__name__
     return exchange.dialect.render_error(error)
 
 
-async def _complete(exchange: Exchange, answer: Answer) -> Answer:
+async def _complete(exchange: RequestContext, answer: Answer) -> Answer:
     """The answer as it goes out, with all its headers."""
     headers = {**_facts(exchange), **answer.headers, "content-type": "application/json"}
     body = answer.body
@@ -149,7 +149,7 @@ async def _complete(exchange: Exchange, answer: Answer) -> Answer:
     return Answer(body=body, status=answer.status, headers={**headers, "content-length": str(len(body))})
 
 
-async def _lead_elsewhere(exchange: Exchange, answer: Answer) -> Answer:
+async def _lead_elsewhere(exchange: RequestContext, answer: Answer) -> Answer:
     """Lambda cannot carry this answer: the client fetches it from the bucket, or is told what would fit."""
     if not _may_redirect(exchange):
         fits = max(1, exchange.record.inputs * MAX_ANSWER // len(answer.body))
@@ -166,7 +166,7 @@ async def _lead_elsewhere(exchange: Exchange, answer: Answer) -> Answer:
     return Answer(body=b"", status=303, headers={**_facts(exchange), "location": url, "content-length": "0"})
 
 
-def _may_redirect(exchange: Exchange) -> bool:
+def _may_redirect(exchange: RequestContext) -> bool:
     """Whether the client will fetch the answer elsewhere without carrying its key there.
 
     `Authorization` is dropped by every client that goes to another host; the other headers are not, save by
@@ -207,7 +207,7 @@ def request_id(request: Request) -> str:
     return str(getattr(context, "aws_request_id", "")) or uuid4().hex
 
 
-def _facts(exchange: Exchange) -> dict[str, str]:
+def _facts(exchange: RequestContext) -> dict[str, str]:
     """The headers every answer carries, as far as they are known."""
     record = exchange.record
     headers = {"x-request-id": record.request_id}
@@ -242,7 +242,7 @@ def allowance_headers(reservation: Reservation) -> dict[str, str]:
     }
 
 
-def _observe(exchange: Exchange, answer: Answer, duration: float) -> None:
+def _observe(exchange: RequestContext, answer: Answer, duration: float) -> None:
     """One line, and the metrics in it."""
     record = exchange.record
     caller, model = record.caller, record.model

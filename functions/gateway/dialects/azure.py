@@ -18,7 +18,7 @@ from gateway.core.catalogue import Model
 from gateway.core.embedding import EmbeddingRequest, Purpose
 from gateway.core.errors import GatewayError, InvalidRequest, ModelNotFound, UnsupportedParameter
 from gateway.dialects import _openai_shape as shape
-from gateway.dialects._exchange import Answer, Dialect, Exchange, renamed
+from gateway.dialects._context import Answer, Dialect, RequestContext, renamed
 from gateway.dialects._inputs import WholeNumber, read_inputs
 from gateway.dialects._router import DialectRouter
 
@@ -54,7 +54,7 @@ class EmbeddingsBody(BaseModel):
     input_type: str | None = None
 
 
-def to_core(body: EmbeddingsBody, exchange: Exchange, model: str) -> EmbeddingRequest:
+def to_core(body: EmbeddingsBody, exchange: RequestContext, model: str) -> EmbeddingRequest:
     """The request in our own words; raises `InvalidRequest`, `UnsupportedParameter`."""
     headers = exchange.headers
     extra = extra_of(body.model_extra or {}, headers.get("extra-parameters") or "error")
@@ -204,7 +204,7 @@ router = DialectRouter(DIALECT)
 
 
 @router.route("POST", "/embeddings", "/models/embeddings")
-async def embeddings(exchange: Exchange) -> Answer:
+async def embeddings(exchange: RequestContext) -> Answer:
     """One vector per input, in input order."""
     caller = await exchange.authenticate()
     body = await exchange.read(EmbeddingsBody)
@@ -234,7 +234,7 @@ def only(models: Sequence[Model]) -> Model:
 
 
 @router.route("GET", "/info", "/models/info")
-async def info(exchange: Exchange) -> Answer:
+async def info(exchange: RequestContext) -> Answer:
     """The model named by the query's `model`; without a name the only one, or else the gateway as a whole."""
     caller = await exchange.authenticate()
     name = exchange.request.query_params.get("model")
@@ -244,7 +244,7 @@ async def info(exchange: Exchange) -> Answer:
     return Answer(body=orjson.dumps(body))
 
 
-async def _asked(exchange: Exchange, name: str, caller: Caller) -> Model:
+async def _asked(exchange: RequestContext, name: str, caller: Caller) -> Model:
     try:
         return await exchange.gateway.models.one(name, caller)
     except ModelNotFound as error:

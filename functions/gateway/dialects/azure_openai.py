@@ -12,7 +12,7 @@ from gateway.core import errors
 from gateway.core.catalogue import Model
 from gateway.core.errors import GatewayError, InvalidRequest, ModelNotFound
 from gateway.dialects import _openai_shape as shape
-from gateway.dialects._exchange import Answer, Dialect, Exchange, renamed
+from gateway.dialects._context import Answer, Dialect, RequestContext, renamed
 from gateway.dialects._router import DialectRouter
 from gateway.dialects.azure import PURPOSES
 
@@ -79,7 +79,7 @@ router = DialectRouter(DIALECT, "/openai")
 
 
 @router.route("POST", "/deployments/{deployment:path}/embeddings", "/v1/embeddings", "/embeddings")
-async def embeddings(exchange: Exchange) -> Answer:
+async def embeddings(exchange: RequestContext) -> Answer:
     """One vector per input, in input order."""
     caller = await exchange.authenticate()
     body = await exchange.read(EmbeddingsBody)
@@ -105,14 +105,14 @@ def _model(deployment: str | None, body: EmbeddingsBody) -> str:
 
 
 @router.route("GET", "/models", "/v1/models")
-async def list_models(exchange: Exchange) -> Answer:
+async def list_models(exchange: RequestContext) -> Answer:
     """Every model this key may use here."""
     models = await exchange.gateway.models.every(await exchange.authenticate())
     return shape.model_list(models, model_object)
 
 
 @router.route("GET", "/models/{name:path}", "/v1/models/{name:path}")
-async def retrieve_model(exchange: Exchange) -> Answer:
+async def retrieve_model(exchange: RequestContext) -> Answer:
     """One model, by its name or alias."""
     caller = await exchange.authenticate()
     model = await exchange.gateway.models.one(exchange.request.path_params["name"], caller)

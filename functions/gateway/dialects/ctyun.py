@@ -10,7 +10,7 @@ from gateway.core import errors
 from gateway.core.caller import Caller
 from gateway.core.errors import GatewayError
 from gateway.dialects import _openai_shape as shape
-from gateway.dialects._exchange import Answer, Dialect, Exchange
+from gateway.dialects._context import Answer, Dialect, RequestContext
 from gateway.dialects._router import DialectRouter
 
 VECTOR_FIELDS = (b"embedding", b"embeddings")
@@ -56,12 +56,12 @@ router = DialectRouter(DIALECT, "/ctyun")
 
 
 @router.route("POST", "/v1/embeddings")
-async def embeddings(exchange: Exchange) -> Answer:
+async def embeddings(exchange: RequestContext) -> Answer:
     """One vector per input, in input order."""
     return await embed(exchange, await exchange.authenticate())
 
 
-async def embed(exchange: Exchange, caller: Caller) -> Answer:
+async def embed(exchange: RequestContext, caller: Caller) -> Answer:
     """The same on a path shared with OpenAI's clients, once the key has told who is calling."""
     exchange.dialect = DIALECT
     body = await exchange.read(shape.EmbeddingsBody)
@@ -71,14 +71,14 @@ async def embed(exchange: Exchange, caller: Caller) -> Answer:
 
 
 @router.route("GET", "/v1/models")
-async def list_models(exchange: Exchange) -> Answer:
+async def list_models(exchange: RequestContext) -> Answer:
     """Every model this key may use here."""
     models = await exchange.gateway.models.every(await exchange.authenticate())
     return shape.model_list(models, shape.model_object)
 
 
 @router.route("GET", "/v1/models/{name:path}")
-async def retrieve_model(exchange: Exchange) -> Answer:
+async def retrieve_model(exchange: RequestContext) -> Answer:
     """One model, by its name or alias."""
     caller = await exchange.authenticate()
     model = await exchange.gateway.models.one(exchange.request.path_params["name"], caller)

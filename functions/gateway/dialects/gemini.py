@@ -13,12 +13,12 @@ from pydantic_core import PydanticCustomError
 from starlette.types import Scope
 
 from gateway.core import errors
-from gateway.core.allowance import retry_after
 from gateway.core.catalogue import Model
 from gateway.core.embedding import EmbeddingRequest, Purpose, Usage
 from gateway.core.errors import GatewayError, InvalidRequest, RequestTooLarge
+from gateway.core.rate_limit import retry_after
 from gateway.core.vectors import to_json
-from gateway.dialects._exchange import Answer, Dialect, Exchange, path_text, renamed
+from gateway.dialects._context import Answer, Dialect, RequestContext, path_text, renamed
 from gateway.dialects._gemini_parts import text_of
 from gateway.dialects._openai_shape import retry_headers
 from gateway.dialects._router import DialectRouter
@@ -120,7 +120,7 @@ def word(detail: Any) -> tuple[str, str]:  # a pydantic ErrorDetails, which is a
     return path, f"Invalid value at '{path}': {detail['msg'][:1].lower()}{detail['msg'][1:]}."
 
 
-def to_core(body: EmbedContentRequest, exchange: Exchange, name: str, place: str = "") -> EmbeddingRequest:
+def to_core(body: EmbedContentRequest, exchange: RequestContext, name: str, place: str = "") -> EmbeddingRequest:
     """The request in our own words; raises `InvalidRequest`. `place` is where it stands in a batch, dot included."""
     _check_model(body.model, name, f"{place}model")
     purpose = PURPOSES[body.task_type or "TASK_TYPE_UNSPECIFIED"]
@@ -278,7 +278,7 @@ def _under(bases: Sequence[str], *paths: str) -> tuple[str, ...]:
 @router.route(
     "POST", *_under((*UNSHARED, SHARED), "/models/{name:path}:embedContent", "/tunedModels/{name:path}:embedContent")
 )
-async def embed_content(exchange: Exchange) -> Answer:
+async def embed_content(exchange: RequestContext) -> Answer:
     """One vector."""
     caller = await exchange.authenticate()
     body = await exchange.read(EmbedContentRequest, word)
@@ -294,7 +294,7 @@ async def embed_content(exchange: Exchange) -> Answer:
         (*UNSHARED, SHARED), "/models/{name:path}:batchEmbedContents", "/tunedModels/{name:path}:batchEmbedContents"
     ),
 )
-async def batch_embed_contents(exchange: Exchange) -> Answer:
+async def batch_embed_contents(exchange: RequestContext) -> Answer:
     """One vector per request, in order."""
     caller = await exchange.authenticate()
     body = await exchange.read(BatchEmbedContentsRequest, word)
@@ -318,7 +318,7 @@ def _check_count(requests: Sequence[EmbedContentRequest], model: Model) -> None:
 
 @router.route("GET", f"{SHARED}/models", only_if=has_googles_credential)
 @router.route("GET", *_under(UNSHARED, "/models"))
-async def list_models(exchange: Exchange) -> Answer:
+async def list_models(exchange: RequestContext) -> Answer:
     """The models this key may use here, a page at a time."""
     models = await exchange.gateway.models.every(await exchange.authenticate())
     size, token = (_asked_once(exchange, *spellings) for spellings in PAGE_PARAMETERS)
@@ -328,7 +328,7 @@ async def list_models(exchange: Exchange) -> Answer:
     return Answer(body=orjson.dumps(body | ({"nextPageToken": following} if following else {})))
 
 
-def _asked_once(exchange: Exchange, name: str, other_spelling: str) -> str:
+def _asked_once(exchange: RequestContext, name: str, other_spelling: str) -> str:
     query = exchange.request.query_params
     values = query.getlist(name) + query.getlist(other_spelling)
     if len(values) > 1:
@@ -352,7 +352,7 @@ def _number(size: str) -> int:
 
 @router.route("GET", f"{SHARED}/models/{{name:path}}", only_if=has_googles_credential)
 @router.route("GET", *_under(UNSHARED, "/models/{name:path}"))
-async def get_model(exchange: Exchange) -> Answer:
+async def get_model(exchange: RequestContext) -> Answer:
     """One model, by its name or alias."""
     caller = await exchange.authenticate()
     model = await exchange.gateway.models.one(exchange.request.path_params["name"], caller)

@@ -9,7 +9,7 @@ from gateway.core import errors
 from gateway.core.errors import GatewayError, WrongRegion
 from gateway.dialects import _openai_shape as shape
 from gateway.dialects import ctyun
-from gateway.dialects._exchange import Answer, Dialect, Exchange
+from gateway.dialects._context import Answer, Dialect, RequestContext
 from gateway.dialects._router import DialectRouter
 
 WIRE_ERRORS: shape.WireErrors = {
@@ -62,7 +62,7 @@ router = DialectRouter(DIALECT)
     "/openai/{region}/v1/embeddings",
     "/api/public/openai/{region}/v1/embeddings",
 )
-async def embeddings(exchange: Exchange) -> Answer:
+async def embeddings(exchange: RequestContext) -> Answer:
     """One vector per input, in input order; also for the keys of Ctyun's customers, who share `/v1`."""
     caller = await exchange.authenticate()
     check_region(exchange)
@@ -76,7 +76,7 @@ async def embeddings(exchange: Exchange) -> Answer:
 
 
 @router.route("GET", "/v1/models", "/openai/{region}/v1/models", "/api/public/openai/{region}/v1/models")
-async def list_models(exchange: Exchange) -> Answer:
+async def list_models(exchange: RequestContext) -> Answer:
     """Every model this key may use here."""
     caller = await exchange.authenticate()
     check_region(exchange)
@@ -89,7 +89,7 @@ async def list_models(exchange: Exchange) -> Answer:
     "/openai/{region}/v1/models/{name:path}",
     "/api/public/openai/{region}/v1/models/{name:path}",
 )
-async def retrieve_model(exchange: Exchange) -> Answer:
+async def retrieve_model(exchange: RequestContext) -> Answer:
     """One model, by its name or alias."""
     caller = await exchange.authenticate()
     check_region(exchange)
@@ -97,7 +97,7 @@ async def retrieve_model(exchange: Exchange) -> Answer:
     return Answer(body=orjson.dumps(shape.model_object(model)))
 
 
-def check_region(exchange: Exchange) -> None:
+def check_region(exchange: RequestContext) -> None:
     """The region in the path, if there is one, must be this stage's; raises `WrongRegion`, `ResourceNotFound`."""
     wanted, here = exchange.request.path_params.get("region"), exchange.gateway.region
     if wanted is None or wanted == here:

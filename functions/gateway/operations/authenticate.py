@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from gateway.core import api_key
 from gateway.core.caller import Caller, KeyRecord, Workspace
 from gateway.core.errors import Unauthenticated
-from gateway.core.ports import ApiKeys, CatalogueStore, IdentityTokens
+from gateway.core.ports import ApiKeys, CatalogueStore, OidcVerifier
 from gateway.operations.together import begin
 
 DOTS_OF_A_TOKEN = 2
@@ -26,7 +26,7 @@ class Authenticate:
     keys: ApiKeys
     catalogue: CatalogueStore
     now: Callable[[], float]
-    identity: IdentityTokens | None = None
+    identity: OidcVerifier | None = None
 
     async def __call__(self, text: str | None) -> Caller:
         if not text:
@@ -38,7 +38,7 @@ class Authenticate:
             return await self._by_token(self.identity, text)
         return await self._by_key(text)
 
-    async def _by_token(self, identity: IdentityTokens, token: str) -> Caller:
+    async def _by_token(self, identity: OidcVerifier, token: str) -> Caller:
         who = await identity.read(token)
         workspace = await self._workspace(who.workspace)
         return Caller(workspace=workspace, key_id=who.subject, dialect=workspace.dialect)

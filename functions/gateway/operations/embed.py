@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from gateway.core.allowance import Reservation, apportion
 from gateway.core.cache_key import distinct
 from gateway.core.caller import Caller
 from gateway.core.embedding import Embedded, EmbeddingRequest, EmbeddingResult, Usage, Vector
@@ -16,9 +15,10 @@ from gateway.core.errors import (
     ProviderTimeout,
     RequestTooLarge,
 )
+from gateway.core.facts import Record
 from gateway.core.plan import Plan, make_plan
-from gateway.core.ports import Allowances, CachedVector, CatalogueStore, Provider, VectorCache
-from gateway.core.record import Record
+from gateway.core.ports import CachedVector, CatalogueStore, Provider, RateLimits, VectorCache
+from gateway.core.rate_limit import Reservation, apportion
 from gateway.core.slicing import slices
 from gateway.core.vectors import FLOAT32, normalise, shorten
 from gateway.core.vocabulary import Vocabularies, none_at_hand
@@ -27,7 +27,7 @@ from gateway.telemetry import segment
 
 Known = Mapping[bytes, CachedVector]
 
-IMPLAUSIBLE = 4
+MAX_COUNT_RATIO = 4
 """No text has as many times our estimate in tokens, for it has fewer bytes: a vendor that says so miscounts."""
 
 
@@ -41,7 +41,7 @@ class Embed:
 
     region: str
     catalogue: CatalogueStore
-    allowances: Allowances
+    allowances: RateLimits
     cache: VectorCache
     provider: Callable[[str], Provider]
     """The provider of that kind."""
@@ -209,7 +209,7 @@ def _is_counted(plan: Plan, positions: Sequence[int], result: EmbeddingResult) -
     """Whether the provider told tokens that can be true."""
     if result.tokens is None:
         return result.token_counts is not None
-    return result.tokens <= IMPLAUSIBLE * sum(plan.estimates[position] for position in positions)
+    return result.tokens <= MAX_COUNT_RATIO * sum(plan.estimates[position] for position in positions)
 
 
 def _join(plan: Plan, known: Known, fresh: Known, record: Record) -> Embedded:

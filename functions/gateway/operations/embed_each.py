@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import msgspec
 
-from gateway.core.allowance import estimate_tokens
 from gateway.core.caller import Caller, Limits
 from gateway.core.embedding import Embedded, EmbeddingRequest, Input, Purpose, Usage, Vector
 from gateway.core.errors import InputTooLong, RequestTooLarge
-from gateway.core.record import Record
+from gateway.core.facts import Record
+from gateway.core.rate_limit import estimate_tokens
 from gateway.operations.embed import Embed
 
 AT_ONCE = 4

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from gateway.core.allowance import Reservation
 from gateway.core.caller import Caller
-from gateway.core.ports import Answers
+from gateway.core.ports import LargeAnswers
+from gateway.core.rate_limit import Reservation
 from gateway.operations.authenticate import Authenticate
 from gateway.operations.embed import Embed
 from gateway.operations.models import Models
@@ -18,7 +18,7 @@ class Gateway:
     authenticate: Authenticate
     embed: Embed
     models: Models
-    answers: Answers
+    answers: LargeAnswers
     other_stages: dict[str, str]
 
     def standing(self, caller: Caller) -> Reservation:

@@ -1,6 +1,6 @@
 """Several look-ups at once, without a task for each.
 
-Our client of AWS sends, gives way once, and receives (see `stores/aws`): stepping its coroutines in turn puts all of
+Our client of AWS sends, gives way once, and receives (see `aws`): stepping its coroutines in turn puts all of
 them on the wire before the first is read. Tasks would do the same for a tenth of a warm request's CPU.
 """
 

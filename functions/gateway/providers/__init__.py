@@ -13,13 +13,13 @@ from gateway.core.errors import ProviderUnavailable
 from gateway.core.ports import Provider, ProviderKeys
 
 if TYPE_CHECKING:
-    from gateway.providers._connections import Connections
+    from gateway.outbound.client import Connections
     from gateway.providers._http import Vendor
     from gateway.providers.embedded import Invoke
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
+class ProviderDependencies:
     """What providers are made of.
 
     `embedded_function` is the name of our own model's function, `invoke` calls it, and raises `invoke_timed_out` or
@@ -38,7 +38,7 @@ class Parts:
 class Providers:
     """Kind → provider, made when first asked for: `Providers(parts)("openai")`."""
 
-    parts: Parts
+    parts: ProviderDependencies
     connections: "Connections | None" = None
     _made: dict[str, Provider] = field(default_factory=dict)
 
@@ -57,7 +57,7 @@ class Providers:
 
     def shared_connections(self) -> "Connections":
         """The one object that keeps connections to vendors."""
-        from gateway.providers._connections import Connections  # noqa: PLC0415  (see the module's docstring)
+        from gateway.outbound.client import Connections  # noqa: PLC0415  (see the module's docstring)
 
         if self.connections is None:
             self.connections = Connections(allow_loopback=self.parts.allow_loopback)
@@ -112,7 +112,7 @@ def check_provider(provider: catalogue.Provider, *, allow_loopback: bool = False
     if make is None:
         raise ValueError(f"Provider {provider.name!r}: there is no kind {provider.kind!r}, only {', '.join(KINDS)}.")
     if provider.url is not None:
-        from gateway.providers.addresses import check_url  # noqa: PLC0415  (see the module's docstring)
+        from gateway.outbound.addresses import check_url  # noqa: PLC0415  (see the module's docstring)
 
         check_url(provider.url, allow_loopback=allow_loopback)
     _check_settings(provider, make)

@@ -55,7 +55,7 @@ _RETRY_IN_WORDS = (
 _SECONDS = re.compile(r"\d+(?:\.\d+)?")
 
 
-class Complaint(NamedTuple):
+class VendorError(NamedTuple):
     """What a vendor says is wrong, in its words."""
 
     message: str
@@ -71,7 +71,7 @@ class Complaint(NamedTuple):
 
 def read_vendor_error(reply: HttpReply) -> GatewayError:
     """The cause behind a reply whose status is not 200."""
-    complaint = read_complaint(reply.body)
+    complaint = read_error_body(reply.body)
     special = SPECIAL_STATUSES.get(reply.status)
     if special:
         return special(reply, complaint)
@@ -82,35 +82,35 @@ def read_vendor_error(reply: HttpReply) -> GatewayError:
     return ProviderMisbehaved(f"The provider answered HTTP {reply.status} in a form that is not its own.")
 
 
-def _failed(reply: HttpReply, complaint: Complaint | None) -> GatewayError:
+def _failed(reply: HttpReply, complaint: VendorError | None) -> GatewayError:
     told = f": {complaint.message}" if complaint else "."
     return ProviderUnavailable(f"The provider failed (HTTP {reply.status}){told}")
 
 
-def _timed_out(_reply: HttpReply, _complaint: Complaint | None) -> GatewayError:
+def _timed_out(_reply: HttpReply, _complaint: VendorError | None) -> GatewayError:
     return ProviderTimeout("The provider did not answer in time.")
 
 
-def _no_access(_reply: HttpReply, _complaint: Complaint | None) -> GatewayError:
+def _no_access(_reply: HttpReply, _complaint: VendorError | None) -> GatewayError:
     # The vendor speaks of our credentials; the caller's have nothing to do with it.
     return ProviderUnavailable("The provider does not let the gateway in; its operator has to see to that.")
 
 
-def _throttled(reply: HttpReply, complaint: Complaint | None) -> GatewayError:
+def _throttled(reply: HttpReply, complaint: VendorError | None) -> GatewayError:
     if complaint and complaint.words & NO_CREDIT_CODES:
         return _refused(reply, complaint)
     told = f": {complaint.message}" if complaint else "."
     return ProviderThrottled(f"The provider has had enough for now{told}", retry_after=retry_after(reply, complaint))
 
 
-def _refused(reply: HttpReply, complaint: Complaint) -> GatewayError:
+def _refused(reply: HttpReply, complaint: VendorError) -> GatewayError:
     message, code, _, param = complaint
     if complaint.words & TOO_LARGE_CODES:
         return RequestTooLarge(message, param=param or "input")
     return _too_long(complaint) or ProviderRefused(message, status=reply.status, code=code, param=param)
 
 
-def _too_long(complaint: Complaint) -> InputTooLong | None:
+def _too_long(complaint: VendorError) -> InputTooLong | None:
     for sentence in TOO_LONG_SENTENCES:
         if found := sentence.search(complaint.message):
             return _input_too_long(complaint.message, found["tokens"], found["limit"])
@@ -123,7 +123,7 @@ def _input_too_long(message: str, tokens: str = "", limit: str = "") -> InputToo
     )
 
 
-SPECIAL_STATUSES: Mapping[int, Callable[[HttpReply, Complaint | None], GatewayError]] = {
+SPECIAL_STATUSES: Mapping[int, Callable[[HttpReply, VendorError | None], GatewayError]] = {
     401: _no_access,
     403: _no_access,
     408: _timed_out,
@@ -133,7 +133,7 @@ SPECIAL_STATUSES: Mapping[int, Callable[[HttpReply, Complaint | None], GatewayEr
 }
 
 
-def read_complaint(body: bytes | bytearray) -> Complaint | None:
+def read_error_body(body: bytes | bytearray) -> VendorError | None:
     """What is wrong according to a reply; `None` if it does not say so in JSON."""
     try:
         return _complaint(msgspec.json.decode(body))
@@ -141,7 +141,7 @@ def read_complaint(body: bytes | bytearray) -> Complaint | None:
         return None
 
 
-def _complaint(document: Any) -> Complaint | None:  # whatever JSON there is
+def _complaint(document: Any) -> VendorError | None:  # whatever JSON there is
     if isinstance(document, list):
         return _complaint(document[0]) if document else None
     if not isinstance(document, dict):
@@ -153,7 +153,7 @@ def _complaint(document: Any) -> Complaint | None:  # whatever JSON there is
     if not message:
         return None
     kind = document.get("type") or document.get("status") or document.get("error_type")
-    return Complaint(message, _word(document.get("code")), _word(kind), _param(document))
+    return VendorError(message, _word(document.get("code")), _word(kind), _param(document))
 
 
 def _message(told: Any) -> str:  # whatever JSON there is
@@ -185,7 +185,7 @@ def _param(document: Mapping[str, Any]) -> str | None:
     return param if isinstance(param, str) and param else None
 
 
-def retry_after(reply: HttpReply, complaint: Complaint | None) -> float | None:
+def retry_after(reply: HttpReply, complaint: VendorError | None) -> float | None:
     """Seconds to wait, from whichever place the vendor says it: headers first, then Google's details, then words."""
     headers = reply.headers
     hints = (

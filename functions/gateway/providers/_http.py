@@ -17,8 +17,8 @@ from gateway.core.embedding import EmbeddingResult
 from gateway.core.errors import GatewayError, ProviderMisbehaved, ProviderTimeout, ProviderUnavailable
 from gateway.core.ports import ProviderCall, ProviderKeys
 from gateway.http1 import BadHeader, HttpReply, MalformedReply
-from gateway.providers._connections import Connections, HttpCall
-from gateway.providers.addresses import AddressRefused
+from gateway.outbound.addresses import AddressRefused
+from gateway.outbound.client import Connections, HttpCall
 
 __all__ = ["BadRow", "HttpCall", "HttpProvider", "HttpReply", "Vendor", "read_settings"]
 

@@ -8,11 +8,11 @@ from typing import Final
 
 import msgspec
 
+from gateway.aws.errors import AwsError, AwsUnavailable, NotFound
+from gateway.aws.secrets_manager import Vault
 from gateway.core.caller import KeyRecord, KeyRecords
 from gateway.core.errors import StoreUnavailable
-from gateway.stores.aws.errors import AwsError, AwsUnavailable, NotFound
-from gateway.stores.aws.secrets import Vault
-from gateway.stores.remembered import Remembered
+from gateway.stores.ttl_cache import TtlCache
 
 FRESH: Final = 300.0
 """Seconds for which a workspace's keys are believed: so long may a revoked key still open the door."""
@@ -20,8 +20,8 @@ UNKNOWN: Final = 60.0
 """Seconds for which a workspace that does not exist is believed not to."""
 STALE: Final = 900.0
 """Seconds for which remembered keys serve while Secrets Manager is down."""
-MOST_WORKSPACES: Final = 2_000
-MOST_UNKNOWN: Final = 10_000
+MAX_WORKSPACES: Final = 2_000
+MAX_UNKNOWN: Final = 10_000
 """Made-up names are remembered apart, so that a flood of them does not push out real ones."""
 
 _NONE: Final[KeyRecords] = {}
@@ -66,7 +66,7 @@ class SecretApiKeys:
         """Secrets are named `prefix` + workspace; `clock` is Unix time."""
         self._secrets = secrets
         self._prefix = prefix
-        self._known = Remembered(self._load, fresh=lambda _: FRESH, stale=STALE, size=MOST_WORKSPACES, clock=clock)
+        self._known = TtlCache(self._load, fresh=lambda _: FRESH, stale=STALE, size=MAX_WORKSPACES, clock=clock)
         self._unknown = _Unknown(clock)
 
     async def records(self, workspace: str, key_id: str) -> KeyRecords:
@@ -93,7 +93,7 @@ class SecretApiKeys:
 
 
 class _Unknown:
-    """Names of workspaces that do not exist, each for `UNKNOWN` seconds, the `MOST_UNKNOWN` latest of them."""
+    """Names of workspaces that do not exist, each for `UNKNOWN` seconds, the `MAX_UNKNOWN` latest of them."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -110,7 +110,7 @@ class _Unknown:
 
     def add(self, workspace: str) -> None:
         self._until[workspace] = self._clock() + UNKNOWN
-        if len(self._until) > MOST_UNKNOWN:
+        if len(self._until) > MAX_UNKNOWN:
             del self._until[next(iter(self._until))]
 
 

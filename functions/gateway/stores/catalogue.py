@@ -11,19 +11,19 @@ import msgspec
 from msgspec import Meta
 
 from gateway import telemetry
+from gateway.aws.dynamodb import NOTHING, Attribute, DynamoDb
+from gateway.aws.errors import AwsError
 from gateway.core.caller import Limits, Workspace
 from gateway.core.catalogue import Catalogue, Model, Provider, PurposeRule, Route, Symmetry
 from gateway.core.embedding import Purpose
 from gateway.core.errors import StoreUnavailable
-from gateway.stores.aws.dynamodb import NOTHING, Attribute, DynamoDb
-from gateway.stores.aws.errors import AwsError
-from gateway.stores.remembered import Remembered
+from gateway.stores.ttl_cache import TtlCache
 
 FRESH: Final = 60.0
 """Seconds after which a change of the table is seen."""
 STALE: Final = 24 * 3600.0
 """Seconds for which a remembered copy serves while DynamoDB is down: models seldom change."""
-MOST_WORKSPACES: Final = 2_000
+MAX_WORKSPACES: Final = 2_000
 
 PARTITION: Final = "catalogue"
 MODEL: Final = "model#"
@@ -158,9 +158,9 @@ class TableCatalogue:
         """`clock` is Unix time."""
         self._dynamodb = dynamodb
         self._table = table
-        self._catalogue = Remembered(self._load_catalogue, fresh=lambda _: FRESH, stale=STALE, size=1, clock=clock)
-        self._workspaces = Remembered(
-            self._load_workspace, fresh=lambda _: FRESH, stale=STALE, size=MOST_WORKSPACES, clock=clock
+        self._catalogue = TtlCache(self._load_catalogue, fresh=lambda _: FRESH, stale=STALE, size=1, clock=clock)
+        self._workspaces = TtlCache(
+            self._load_workspace, fresh=lambda _: FRESH, stale=STALE, size=MAX_WORKSPACES, clock=clock
         )
 
     async def catalogue(self) -> Catalogue:

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from typing import Final
 
+from gateway.aws.errors import AwsError, NotFound
+from gateway.aws.secrets_manager import Vault
 from gateway.core.errors import ProviderUnavailable
-from gateway.stores.aws.errors import AwsError, NotFound
-from gateway.stores.aws.secrets import Vault
-from gateway.stores.remembered import Remembered
+from gateway.stores.ttl_cache import TtlCache
 
 FRESH: Final = 300.0
 """Seconds for which a key is believed: so long may a replaced key still be used."""
@@ -14,7 +14,7 @@ MISSING: Final = 10.0
 """Seconds for which a missing key is believed to be missing."""
 STALE: Final = 900.0
 """Seconds for which a remembered key serves while Secrets Manager is down."""
-MOST_KEYS: Final = 1_000
+MAX_KEYS: Final = 1_000
 
 
 class SecretProviderKeys:
@@ -24,7 +24,7 @@ class SecretProviderKeys:
         """Secrets are named `prefix` + the name of the key; `clock` is Unix time."""
         self._secrets = secrets
         self._prefix = prefix
-        self._keys = Remembered(self._load, fresh=_fresh, stale=STALE, size=MOST_KEYS, clock=clock)
+        self._keys = TtlCache(self._load, fresh=_fresh, stale=STALE, size=MAX_KEYS, clock=clock)
 
     async def key(self, name: str) -> str:
         """The vendor's key kept under that name; raises `ProviderUnavailable` when there is none."""

@@ -10,12 +10,10 @@ from typing import Any, Final, Generic, Protocol, TypeVar
 
 import msgspec
 
-from gateway.core.ports import CachedVector
-from gateway.core.vectors import FLOAT32
-from gateway.stores.aws.client import giving_way
-from gateway.stores.aws.dynamodb import (
-    MOST_ITEMS,
-    MOST_KEYS,
+from gateway.aws.client import giving_way
+from gateway.aws.dynamodb import (
+    MAX_ITEMS,
+    MAX_KEYS,
     Attribute,
     Attributes,
     BatchGet,
@@ -23,13 +21,15 @@ from gateway.stores.aws.dynamodb import (
     BatchPut,
     DynamoDb,
 )
-from gateway.stores.aws.errors import AwsError, reason_of
-from gateway.stores.patience import Breaker, Patience
+from gateway.aws.errors import AwsError, reason_of
+from gateway.core.ports import CachedVector
+from gateway.core.vectors import FLOAT32
+from gateway.stores.circuit_breaker import AdaptiveTimeout, CircuitBreaker
 from gateway.stores.vector_memory import VectorMemory
 
 MEMORY: Final = 32 * 1024 * 1024
 """Bytes of vectors that a warm function remembers."""
-MOST_AT_ONCE: Final = 8
+MAX_SIDE_BY_SIDE: Final = 8
 """Batches on the wire at the same time, each on its own connection."""
 
 _ATTRIBUTES: Final = ("key", "vector", "tokens", "expires_at")
@@ -54,14 +54,14 @@ class TableVectorCache:
         clock: Callable[[], float],
         on_failure: Callable[[str], None],
         memory: int = MEMORY,
-        patience: Callable[[], Patience] = Patience,
+        patience: Callable[[], AdaptiveTimeout] = AdaptiveTimeout,
     ) -> None:
         self._dynamodb = dynamodb
         self._table = table
         self._clock = clock
         self._on_failure = on_failure
         self._memory = VectorMemory(memory, clock)
-        self._breaker = Breaker(clock)
+        self._breaker = CircuitBreaker(clock)
         self._reading = patience()
         self._writing = patience()
 
@@ -77,7 +77,7 @@ class TableVectorCache:
         def begin(keys: Sequence[Ask]) -> BatchGet[_Item]:
             return self._dynamodb.begin_batch_get(self._table, keys, _Item, attributes=_ATTRIBUTES)
 
-        await self._exchange(missing, _Traffic(begin, take, MOST_KEYS, self._reading))
+        await self._exchange(missing, _Traffic(begin, take, MAX_KEYS, self._reading))
         return found
 
     async def put(self, vectors: Mapping[bytes, CachedVector], ttl: int) -> None:
@@ -92,7 +92,7 @@ class TableVectorCache:
         def begin(items: Sequence[Ask]) -> BatchPut:
             return self._dynamodb.begin_batch_put(self._table, items)
 
-        await self._exchange(items, _Traffic(begin, lambda unprocessed: unprocessed, MOST_ITEMS, self._writing))
+        await self._exchange(items, _Traffic(begin, lambda unprocessed: unprocessed, MAX_ITEMS, self._writing))
 
     async def _exchange(self, asks: Sequence[Ask], traffic: "_Traffic[Any]") -> None:  # of whatever pages
         if not asks:
@@ -150,7 +150,7 @@ class _Traffic(Generic[Page_co]):
         begin: Callable[[Sequence[Ask]], _Batch[Page_co]],
         take: Callable[[Page_co], Sequence[Ask]],
         size: int,
-        patience: Patience,
+        patience: AdaptiveTimeout,
     ) -> None:
         self._begin = begin
         self._take = take
@@ -175,7 +175,7 @@ class _Traffic(Generic[Page_co]):
         return bool(self._waiting)
 
     def _send(self) -> None:
-        while self._waiting and self._granted and len(self._under_way) < MOST_AT_ONCE:
+        while self._waiting and self._granted and len(self._under_way) < MAX_SIDE_BY_SIDE:
             self._granted -= 1
             self._under_way.append(self._begin(self._waiting.popleft()))
 

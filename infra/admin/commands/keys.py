@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from gateway.stores.api_keys import FRESH, UNKNOWN
-from gateway.stores.remembered import LOOK_AGAIN
+from gateway.stores.ttl_cache import LOOK_AGAIN
 from infra.admin.api_keys import open_api_keys
 from infra.admin.catalogue_table import open_catalogue
 from infra.admin.key_records import (

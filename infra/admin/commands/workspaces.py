@@ -14,21 +14,21 @@ from infra.admin.workspaces import SharedPathDialect, Workspaces, check_name, op
 
 app = typer.Typer(no_args_is_help=True, help="Who calls, and how much they may: set, list, show, remove.")
 
-_MOST_REQUESTS, _MOST_TOKENS = 1_000_000, 1_000_000_000
+_MAX_REQUESTS, _MAX_TOKENS = 1_000_000, 1_000_000_000
 
 
 @app.command("set")
 def set_workspace(
     name: Annotated[str, typer.Argument(help="The workspace: 1 to 32 of a-z, 0-9 and hyphens.", metavar="NAME")],
     stage: StageOption,
-    requests_per_minute: Annotated[int | None, typer.Option(help=f"1 to {_MOST_REQUESTS}. First: 500.")] = None,
-    tokens_per_minute: Annotated[int | None, typer.Option(help=f"1 to {_MOST_TOKENS}. First: 60000.")] = None,
+    requests_per_minute: Annotated[int | None, typer.Option(help=f"1 to {_MAX_REQUESTS}. First: 500.")] = None,
+    tokens_per_minute: Annotated[int | None, typer.Option(help=f"1 to {_MAX_TOKENS}. First: 60000.")] = None,
     dialect: Annotated[SharedPathDialect | None, typer.Option(help="What its keys speak at /v1/embeddings.")] = None,
 ) -> None:
     """Make or change a workspace; what is not mentioned stays as it is."""
     check_name(name)
-    _check_limit("requests", requests_per_minute, _MOST_REQUESTS)
-    _check_limit("tokens", tokens_per_minute, _MOST_TOKENS)
+    _check_limit("requests", requests_per_minute, _MAX_REQUESTS)
+    _check_limit("tokens", tokens_per_minute, _MAX_TOKENS)
     limits = {"requests": requests_per_minute, "tokens": tokens_per_minute}
     row = open_workspaces(find_stage(stage)).edit(name, lambda old: _change(old, name, limits, dialect))
     say(

@@ -10,16 +10,16 @@ import pytest
 from benchmarks import stage
 from benchmarks.fake_aws import updated
 from benchmarks.processes import server
+from gateway.aws.client import AwsClient, Endpoints
+from gateway.aws.dynamodb import DynamoDb
+from gateway.aws.secrets_manager import Secrets
+from gateway.aws.signing import Credentials
 from gateway.core import api_key
 from gateway.core.caller import Limits
 from gateway.core.ports import CachedVector
-from gateway.stores.allowances import Counts, TableCounters
 from gateway.stores.api_keys import SecretApiKeys
-from gateway.stores.aws.client import AwsClient, Endpoints
-from gateway.stores.aws.dynamodb import DynamoDb
-from gateway.stores.aws.secrets import Secrets
-from gateway.stores.aws.signing import Credentials
 from gateway.stores.catalogue import TableCatalogue
+from gateway.stores.rate_limits import Counts, TableCounters
 from gateway.stores.vector_cache import TableVectorCache
 
 KNOWN, UNKNOWN = bytes(32), bytes([1]) * 32

@@ -8,12 +8,12 @@ import httpx
 
 from gateway.app import Dialects, Identify, create_app
 from gateway.core import api_key
-from gateway.core.allowance import Reservation
 from gateway.core.api_key import ApiKey
 from gateway.core.caller import KeyRecord, KeyRecords, Limits, Workspace
 from gateway.core.catalogue import Catalogue, Model
 from gateway.core.errors import GatewayError
 from gateway.core.ports import CachedVector
+from gateway.core.rate_limit import Reservation
 from gateway.core.vocabulary import Vocabularies, none_at_hand
 from gateway.operations.authenticate import Authenticate
 from gateway.operations.embed import Embed

@@ -12,7 +12,7 @@ from gateway.core import errors
 from gateway.core.embedding import EmbeddingResult
 from gateway.core.errors import GatewayError
 from gateway.dialects import azure, azure_openai, ctyun, gemini, openai
-from gateway.dialects._exchange import Dialect
+from gateway.dialects._context import Dialect
 from tests.fakes.echo_provider import EchoProvider
 from tests.fakes.models import make_model, make_route
 from tests.unit.dialects.stage import KEY, STRANGERS_KEY, Stage

@@ -8,7 +8,7 @@ import pytest
 
 from gateway.core import api_key
 from gateway.core.api_key import ApiKey
-from gateway.core.caller import Identity, KeyRecord, KeyRecords, Workspace
+from gateway.core.caller import KeyRecord, KeyRecords, OidcToken, Workspace
 from gateway.core.catalogue import Catalogue
 from gateway.core.errors import StoreUnavailable, Unauthenticated
 from gateway.operations.authenticate import Authenticate
@@ -96,8 +96,8 @@ class AnyToken:
 
     workspace: str = "acme"
 
-    async def read(self, token: str) -> Identity:
-        return Identity(workspace=self.workspace, subject="someone")
+    async def read(self, token: str) -> OidcToken:
+        return OidcToken(workspace=self.workspace, subject="someone")
 
 
 @pytest.mark.parametrize("text", [KEY.text, "a.signed.token"], ids=["key", "token"])

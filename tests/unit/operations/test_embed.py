@@ -13,12 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core import errors
-from gateway.core.allowance import Reservation
 from gateway.core.caller import Limits, Workspace
 from gateway.core.catalogue import Catalogue, Model
 from gateway.core.embedding import CacheUse, Embedded, EmbeddingRequest, EmbeddingResult
+from gateway.core.facts import Record
 from gateway.core.ports import CachedVector, ProviderCall
-from gateway.core.record import Record
+from gateway.core.rate_limit import Reservation
 from gateway.operations.embed import Embed
 from tests.fakes.echo_provider import EchoProvider, echo_tokens, echo_vector
 from tests.fakes.models import make_caller, make_model, make_route

@@ -8,7 +8,7 @@ from gateway.core.caller import Limits, Workspace
 from gateway.core.catalogue import PurposeRule, Symmetry
 from gateway.core.embedding import EmbeddingRequest, Purpose
 from gateway.core.errors import RequestTooLarge
-from gateway.core.record import Record
+from gateway.core.facts import Record
 from gateway.operations.embed import Embed
 from gateway.operations.embed_each import EmbeddedEach, embed_each
 from tests.fakes.echo_provider import EchoProvider, echo_vector

@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from gateway.providers._connections import Connections
+from gateway.outbound.client import Connections
 from tests.fakes import openai_vendor
-from tests.unit.providers.servers import RunningVendor
+from tests.unit.outbound.servers import RunningVendor
 
 
 @pytest.fixture

@@ -17,13 +17,13 @@ from gateway.core.errors import (
 )
 from gateway.core.ports import ProviderCall
 from gateway.core.vectors import as_array
+from gateway.outbound.client import Connections
 from gateway.providers import openai
-from gateway.providers._connections import Connections
 from gateway.providers._http import HttpProvider, read_settings, reply_limit
 from tests.fakes.logs import log_lines
 from tests.fakes.openai_vendor import KEY, vector
+from tests.unit.outbound.servers import RunningVendor, listening
 from tests.unit.providers.builders import Keys, a_call, a_provider, a_route
-from tests.unit.providers.servers import RunningVendor, listening
 
 SECRET = "the-text-that-was-embedded"
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from gateway.core.errors import ProviderUnavailable
-from gateway.providers import KINDS, Parts, Providers, check_provider
+from gateway.providers import KINDS, ProviderDependencies, Providers, check_provider
 from gateway.providers._http import HttpProvider
 from gateway.providers.embedded import EmbeddedProvider
 from tests.unit.providers.builders import Keys, a_provider
@@ -21,8 +21,8 @@ async def invoke(function_name: str, payload: bytes, *, timeout: float, alone: b
     return b"{}"
 
 
-def parts(**changes: Any) -> Parts:
-    return Parts(**{"keys": Keys(), "embedded_function": "model", "invoke": invoke, **changes})
+def parts(**changes: Any) -> ProviderDependencies:
+    return ProviderDependencies(**{"keys": Keys(), "embedded_function": "model", "invoke": invoke, **changes})
 
 
 @pytest.mark.parametrize("kind", KINDS)

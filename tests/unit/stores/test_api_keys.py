@@ -6,11 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.aws.errors import AwsUnavailable, NotFound
 from gateway.core.caller import KeyRecord, KeyRecords
 from gateway.core.errors import StoreUnavailable
 from gateway.stores.api_keys import (
     FRESH,
-    MOST_UNKNOWN,
+    MAX_UNKNOWN,
     STALE,
     UNKNOWN,
     MalformedKeys,
@@ -18,8 +19,7 @@ from gateway.stores.api_keys import (
     decode_records,
     encode_records,
 )
-from gateway.stores.aws.errors import AwsUnavailable, NotFound
-from gateway.stores.remembered import LOOK_AGAIN
+from gateway.stores.ttl_cache import LOOK_AGAIN
 
 KEY = KeyRecord(key_id="k1", sha256="ab" * 32, created=1)
 OTHER = KeyRecord(key_id="k2", sha256="cd" * 32, created=2, models=frozenset({"m"}), expires=9, disabled=True)
@@ -141,12 +141,12 @@ async def test_made_up_workspaces_neither_fill_memory_nor_push_out_real_ones() -
     store = vault.store()
     await store.records("acme", "k1")
 
-    for number in range(MOST_UNKNOWN + 10):
+    for number in range(MAX_UNKNOWN + 10):
         await store.records(f"made-up-{number}", "k1")
     vault.reads.clear()
     await store.records("acme", "k1")
     await store.records("made-up-0", "k1")
-    await store.records(f"made-up-{MOST_UNKNOWN}", "k1")
+    await store.records(f"made-up-{MAX_UNKNOWN}", "k1")
 
     assert vault.reads == ["p/made-up-0"]
 

@@ -7,11 +7,11 @@ from typing import Any
 import msgspec
 import pytest
 
+from gateway.aws.dynamodb import DynamoDb
 from gateway.core.caller import Limits, Workspace
 from gateway.core.catalogue import Model, Provider, PurposeRule, Route, Symmetry
 from gateway.core.embedding import Purpose
 from gateway.core.errors import StoreUnavailable
-from gateway.stores.aws.dynamodb import DynamoDb
 from gateway.stores.catalogue import (
     FRESH,
     MalformedRow,

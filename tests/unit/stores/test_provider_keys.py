@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from gateway.aws.errors import AwsUnavailable, NotFound
 from gateway.core.errors import ProviderUnavailable
-from gateway.stores.aws.errors import AwsUnavailable, NotFound
 from gateway.stores.provider_keys import FRESH, MISSING, STALE, SecretProviderKeys
 
 

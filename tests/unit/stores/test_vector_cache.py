@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from gateway.aws.dynamodb import DynamoDb
 from gateway.core.ports import CachedVector
-from gateway.stores.aws.dynamodb import DynamoDb
-from gateway.stores.patience import FAILURES_IN_A_ROW, PAUSE, Patience
-from gateway.stores.vector_cache import MOST_AT_ONCE, TableVectorCache
+from gateway.stores.circuit_breaker import FAILURES_IN_A_ROW, PAUSE, AdaptiveTimeout
+from gateway.stores.vector_cache import MAX_SIDE_BY_SIDE, TableVectorCache
 from tests.fakes.aws import Answer, Request, ScriptedAws, failure, reply
 
 NOW = 1_000_000.0
@@ -70,7 +70,7 @@ class Gateway:
             table="cache",
             clock=lambda: self.now,
             on_failure=self.failures.append,
-            patience=lambda: Patience(over_usual),
+            patience=lambda: AdaptiveTimeout(over_usual),
         )
 
 
@@ -128,7 +128,7 @@ async def test_only_what_memory_does_not_know_is_asked_for() -> None:
 
 
 async def test_batches_travel_side_by_side() -> None:
-    table, all_are_here = Table(), threading.Barrier(MOST_AT_ONCE, timeout=5)
+    table, all_are_here = Table(), threading.Barrier(MAX_SIDE_BY_SIDE, timeout=5)
 
     def answer_when_all_are_here(request: Request) -> bytes:
         all_are_here.wait()
@@ -137,11 +137,11 @@ async def test_batches_travel_side_by_side() -> None:
     with ScriptedAws(answer_when_all_are_here) as server:
         gateway = Gateway(server)
 
-        found = await gateway.cache().get([key(number) for number in range(100 * MOST_AT_ONCE)])
+        found = await gateway.cache().get([key(number) for number in range(100 * MAX_SIDE_BY_SIDE)])
 
     assert found == {}
     assert gateway.failures == []
-    assert len(server.requests) == MOST_AT_ONCE
+    assert len(server.requests) == MAX_SIDE_BY_SIDE
 
 
 async def test_what_dynamodb_left_out_is_asked_for_again() -> None:

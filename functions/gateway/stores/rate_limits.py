@@ -1,0 +1,323 @@
+"""Requests and tokens per workspace and minute, counted in DynamoDB: one item per window, one write per request.
+
+The write is conditional, so the counters never exceed their limits by an admission, whoever else writes. What a call
+turned out to use is added to the next write of the same window; until then it is remembered here.
+"""
+
+from collections.abc import Callable
+from typing import Final, NamedTuple, Protocol
+
+import msgspec
+
+from gateway.aws.dynamodb import Attribute, DynamoDb, old_item
+from gateway.aws.errors import AwsError, ConditionFailed, reason_of
+from gateway.core.caller import Limits
+from gateway.core.errors import AllowanceExhausted, RequestTooLarge
+from gateway.core.rate_limit import WINDOW, Reservation, seconds_left, window_of
+from gateway.stores.circuit_breaker import CircuitBreaker
+
+TIMEOUT: Final = 0.3
+"""Seconds to wait for DynamoDB before the function counts for itself."""
+KEPT: Final = 600
+"""Seconds for which a window's item outlives the window."""
+MAX_CARRIED_WINDOWS: Final = 10
+"""Windows from which an excess is taken; more cannot come of what is admitted at all."""
+LARGE: Final = 16
+"""A correction of more than a sixteenth of the budget is written at once: others wait for it."""
+SHARE: Final = 10
+"""While DynamoDB cannot be asked, a function admits a tenth of the limits by its own count."""
+
+
+class Counts(NamedTuple):
+    """What a window's counters say."""
+
+    requests: int = 0
+    tokens: int = 0
+
+    def plus(self, requests: int, tokens: int) -> "Counts":
+        return Counts(requests=self.requests + requests, tokens=self.tokens + tokens)
+
+
+class LimitReached(Exception):
+    """A request was not counted because a limit would be exceeded; `counts` are as they stand."""
+
+    def __init__(self, counts: Counts) -> None:
+        super().__init__()
+        self.counts = counts
+
+
+class Counters(Protocol):
+    """Where all functions count together. Failures are `AwsError`s."""
+
+    async def take(self, workspace: str, window: int, *, tokens: int, limits: Limits) -> Counts:
+        """Count one request and `tokens` (which corrections may make negative), all or nothing.
+
+        Raises `LimitReached`, and counts nothing, if afterwards there were more requests or tokens than the limits say.
+        """
+
+    async def correct(self, workspace: str, window: int, *, tokens: int) -> Counts:
+        """Add `tokens` (or take them away), whatever the limits; how the counters stand after it."""
+
+
+class SharedRateLimits:
+    """The port `RateLimits`.
+
+    `clock` is Unix time. `on_fallback` is called with a word (`timeout`, `throttled`, `refused`, `unavailable`,
+    `paused`) whenever DynamoDB could not be asked and the function's own count decided.
+    """
+
+    def __init__(self, counters: Counters, *, clock: Callable[[], float], on_fallback: Callable[[str], None]) -> None:
+        self._counters = counters
+        self._clock = clock
+        self._on_fallback = on_fallback
+        self._breaker = CircuitBreaker(clock)
+        self._window = 0
+        self._owed: dict[str, int] = {}
+        """Corrections not yet written, by workspace; of the current window, like what follows."""
+        self._spent: dict[str, Counts] = {}
+        """Counters that had no request left."""
+        self._own: dict[str, Counts] = {}
+        """What was admitted without DynamoDB."""
+        self._seen: dict[str, Counts] = {}
+        """Counters as they stood when this function last wrote or was refused."""
+
+    async def reserve(self, workspace: str, limits: Limits, tokens: int) -> Reservation:
+        """Take one request and `tokens` from this minute's allowance; raises `AllowanceExhausted`.
+
+        Raises `RequestTooLarge` if `tokens` exceed the whole budget of a minute: waiting would not help.
+        """
+        if tokens > limits.tokens:
+            raise RequestTooLarge(
+                f"The request needs about {tokens} tokens, more than the {limits.tokens} tokens per minute "
+                f"of this workspace: send fewer or shorter inputs at once.",
+                param="input",
+                by_tokens=True,
+            )
+        asked = _Asked(workspace, limits, tokens, self._clock())
+        self._enter(asked.window)
+        spent = self._spent.get(workspace)
+        if spent and spent.requests >= limits.requests:
+            raise asked.exhausted(spent)
+        if self._breaker.is_open:
+            return self._reserve_alone(asked, "paused")
+        return await self._reserve_together(asked)
+
+    def standing(self, workspace: str, limits: Limits) -> Reservation:
+        """What was left of this minute's allowance when this function last saw it; asks and takes nothing."""
+        now = self._clock()
+        self._enter(window_of(now))
+        return _Asked(workspace, limits, 0, now).granted(self._seen.get(workspace, Counts()))
+
+    async def settle(self, reservation: Reservation, tokens: int) -> None:
+        """Replace the reservation's estimate by what was used; to be called once."""
+        self._enter(window_of(self._clock()))
+        if reservation.window != self._window:
+            return  # nobody reserves in that window any more
+        workspace, correction = reservation.workspace, tokens - reservation.tokens
+        if reservation.local:
+            self._own[workspace] = self._own.get(workspace, Counts()).plus(0, correction)
+            return
+        self._owe(workspace, self._window, correction)
+        if self._is_urgent(self._owed.get(workspace, 0), reservation) and not self._breaker.is_open:
+            await self._write_correction(workspace, self._window, reservation.limits)
+
+    @staticmethod
+    def _is_urgent(owed: int, reservation: Reservation) -> bool:
+        """Whether others wait for the correction, or would be let in where nothing is left."""
+        return abs(owed) * LARGE > reservation.limits.tokens or owed > reservation.remaining_tokens
+
+    def _enter(self, window: int) -> None:
+        if window != self._window:
+            self._window = window
+            for of_the_window_before in (self._owed, self._spent, self._own, self._seen):
+                of_the_window_before.clear()
+
+    async def _reserve_together(self, asked: "_Asked") -> Reservation:
+        # Taken before the first await, so that no two writes carry the same correction.
+        owed = self._owed.pop(asked.workspace, 0)
+        try:
+            counts = await self._counters.take(
+                asked.workspace, asked.window, tokens=asked.tokens + owed, limits=asked.limits
+            )
+        except LimitReached as reached:
+            self._breaker.succeeded()
+            self._owe(asked.workspace, asked.window, owed)
+            raise self._refusal(asked, reached.counts) from None
+        except AwsError as error:
+            self._breaker.failed()
+            self._owe_unsure(asked.workspace, asked.window, owed)
+            return self._reserve_alone(asked, reason_of(error))
+        except BaseException:
+            self._owe_unsure(asked.workspace, asked.window, owed)
+            raise
+        self._breaker.succeeded()
+        self._see(asked, counts)
+        return asked.granted(counts)
+
+    def _see(self, asked: "_Asked", counts: Counts) -> None:
+        if asked.window == self._window:
+            self._seen[asked.workspace] = counts
+
+    def _refusal(self, asked: "_Asked", counts: Counts) -> AllowanceExhausted:
+        self._see(asked, counts)
+        if counts.requests >= asked.limits.requests and asked.window == self._window:
+            self._spent[asked.workspace] = counts  # requests are never given back: no need to ask again
+        return asked.exhausted(counts)
+
+    def _reserve_alone(self, asked: "_Asked", reason: str) -> Reservation:
+        self._on_fallback(reason)
+        share = Limits(requests=_share(asked.limits.requests), tokens=_share(asked.limits.tokens))
+        before = self._own.get(asked.workspace, Counts())
+        after = before.plus(1, asked.tokens)
+        if after.requests > share.requests or after.tokens > share.tokens:
+            raise asked.exhausted(before, share=share)
+        if asked.window == self._window:
+            self._own[asked.workspace] = after
+        return asked.granted(after, share=share)
+
+    async def _write_correction(self, workspace: str, window: int, limits: Limits) -> None:
+        owed = self._owed.pop(workspace, 0)
+        try:
+            counts = await self._counters.correct(workspace, window, tokens=owed)
+        except BaseException as error:
+            self._owe_unsure(workspace, window, owed)
+            if not isinstance(error, AwsError):
+                raise
+            self._breaker.failed()
+        else:
+            await self._carry_over(workspace, window, min(owed, counts.tokens - limits.tokens), limits)
+
+    async def _carry_over(self, workspace: str, window: int, excess: int, limits: Limits) -> None:
+        """What a request used beyond all that was left is taken from the minutes that follow."""
+        later = range(window + 1, window + 1 + MAX_CARRIED_WINDOWS)
+        parts = range(excess, 0, -limits.tokens)
+        try:
+            for place, left in zip(later, parts, strict=False):
+                await self._counters.correct(workspace, place, tokens=min(left, limits.tokens))
+        except AwsError:
+            self._breaker.failed()
+
+    def _owe(self, workspace: str, window: int, tokens: int) -> None:
+        if tokens and window == self._window:
+            self._owed[workspace] = self._owed.get(workspace, 0) + tokens
+
+    def _owe_unsure(self, workspace: str, window: int, tokens: int) -> None:
+        """Owe what may have been written or not: tokens given back twice would be admitted twice, so they are not."""
+        self._owe(workspace, window, max(tokens, 0))
+
+
+class _Asked(NamedTuple):
+    """A reservation that somebody asks for, at that time."""
+
+    workspace: str
+    limits: Limits
+    tokens: int
+    now: float
+
+    @property
+    def window(self) -> int:
+        return window_of(self.now)
+
+    def granted(self, counts: Counts, *, share: Limits | None = None) -> Reservation:
+        return self._standing(counts, self.tokens, share)
+
+    def exhausted(self, counts: Counts, *, share: Limits | None = None) -> AllowanceExhausted:
+        limits = share or self.limits
+        limited_by = "requests" if counts.requests >= limits.requests else "tokens"
+        left = f"; this request needs about {self.tokens}, and {max(limits.tokens - counts.tokens, 0)} are left"
+        return AllowanceExhausted(
+            f"The workspace has used up its {limited_by} of this minute "
+            f"({getattr(self.limits, limited_by)} {limited_by} per minute{left if limited_by == 'tokens' else ''}).",
+            retry_after=seconds_left(self.now),
+            limited_by=limited_by,
+            standing=self._standing(counts, 0, share),
+        )
+
+    def _standing(self, counts: Counts, tokens: int, share: Limits | None) -> Reservation:
+        limits = share or self.limits
+        return Reservation(
+            workspace=self.workspace,
+            window=self.window,
+            tokens=tokens,
+            limits=self.limits,
+            remaining_requests=max(limits.requests - counts.requests, 0),
+            remaining_tokens=max(limits.tokens - counts.tokens, 0),
+            resets_in=seconds_left(self.now),
+            local=share is not None,
+        )
+
+
+def _share(limit: int) -> int:
+    return -(-limit // SHARE)
+
+
+class TableCounters:
+    """The port `Counters` over DynamoDB: an item is `{window: S, requests: N, tokens: N, expires_at: N}`."""
+
+    def __init__(self, dynamodb: DynamoDb, *, table: str) -> None:
+        """`dynamodb` should be as impatient as `TIMEOUT`."""
+        self._dynamodb = dynamodb
+        self._table = table
+
+    async def take(self, workspace: str, window: int, *, tokens: int, limits: Limits) -> Counts:
+        """See `Counters`."""
+        try:
+            item = await self._add(
+                workspace,
+                window,
+                requests=1,
+                tokens=tokens,
+                condition=_condition(tokens, limits),
+                bounds={":most": {"N": str(limits.requests)}, ":room": {"N": str(limits.tokens - tokens)}},
+            )
+        except ConditionFailed as error:
+            raise LimitReached(_counts(old_item(error, _Item))) from error
+        return _counts(item)
+
+    async def correct(self, workspace: str, window: int, *, tokens: int) -> Counts:
+        """See `Counters`."""
+        return _counts(await self._add(workspace, window, requests=0, tokens=tokens))
+
+    async def _add(
+        self,
+        workspace: str,
+        window: int,
+        *,
+        requests: int,
+        tokens: int,
+        condition: str | None = None,
+        bounds: dict[str, dict[str, str | bytes | memoryview]] | None = None,
+    ) -> "_Item":
+        return await self._dynamodb.update_item(
+            self._table,
+            {"window": {"S": f"{workspace}#{window}"}},
+            _Item,
+            update="ADD #requests :requests, #tokens :tokens SET #expires_at = :expires_at",
+            condition=condition,
+            names={"#requests": "requests", "#tokens": "tokens", "#expires_at": "expires_at"},
+            values={
+                ":requests": {"N": str(requests)},
+                ":tokens": {"N": str(tokens)},
+                ":expires_at": {"N": str((window + 1) * WINDOW + KEPT)},
+                **(bounds or {}),
+            },
+            # Counted twice, it admits too little, never too much; given back twice, it would.
+            repeatable=tokens >= 0,
+        )
+
+
+class _Item(msgspec.Struct):
+    requests: Attribute
+    tokens: Attribute
+
+
+def _condition(tokens: int, limits: Limits) -> str:
+    within = "#requests < :most AND #tokens <= :room"
+    fits_empty = tokens <= limits.tokens and limits.requests > 0
+    return f"attribute_not_exists(#requests) OR ({within})" if fits_empty else within
+
+
+def _counts(item: _Item | None) -> Counts:
+    if item is None:
+        return Counts()
+    return Counts(requests=int(item.requests.N or 0), tokens=int(item.tokens.N or 0))

@@ -1,0 +1,237 @@
+"""The published document: as fresh as its sources, complete, and true of what was written down."""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import jsonschema_rs
+import pytest
+
+from gateway import openapi
+from gateway.app import ROUTERS
+from gateway.core.errors import Unauthenticated
+from gateway.dialects import gemini
+from infra.openapi import table
+from infra.openapi.answers import alternatives
+from infra.openapi.causes import CAUSES
+from infra.openapi.document import PLACE, as_text, build_document, shown
+from infra.openapi.examples import GEMINI_MODEL, MODEL, example_answers
+from infra.openapi.operations import OPERATIONS, Operation
+from tests.unit.dialects.golden import Golden, every_golden
+from tests.unit.dialects.stage import KEY, STRANGERS_KEY, Stage
+
+DOCUMENT: dict[str, Any] = json.loads(PLACE.read_text("utf-8"))
+
+FAR_ADDRESS = re.compile(rb"""(?:src|href|url|import)\s*[=(:]\s*["']?(?:https?:)?//""")
+
+
+def test_the_document_is_as_fresh_as_its_sources() -> None:
+    """`python -m infra.openapi` makes it so."""
+    assert PLACE.read_text("utf-8") == as_text(build_document())
+
+
+def test_every_route_of_every_dialect_is_described_and_no_other() -> None:
+    described = {(path, method) for path, methods in DOCUMENT["paths"].items() for method in methods}
+    served = {
+        (shown(route.path), method.lower())
+        for router in ROUTERS
+        for route in router.routes
+        for method in (route.methods or set()) - {"HEAD"}
+    }
+
+    assert described == served
+
+
+def test_operations_have_names_of_their_own() -> None:
+    names = [told["operationId"] for methods in DOCUMENT["paths"].values() for told in methods.values()]
+
+    assert len(set(names)) == len(names)
+
+
+def test_every_dialect_has_operations() -> None:
+    assert {operation.dialect.name for operation in OPERATIONS} == {router.dialect.name for router in ROUTERS}
+
+
+def resolved(place: dict[str, Any]) -> Any:
+    """What stands there, or what it refers to: an example, a schema, which have no type."""
+    if "$ref" not in place:
+        return place
+    _, _, kind, name = place["$ref"].split("/")
+    return DOCUMENT["components"][kind][name]
+
+
+def contents() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every body of a request or an answer, and where it stands."""
+    for path, methods in DOCUMENT["paths"].items():
+        for method, told in methods.items():
+            bodies = {**told["responses"], "body": told.get("requestBody", {})}
+            for name, body in bodies.items():
+                for content in resolved(body).get("content", {}).values():
+                    yield f"{method} {path} {name}", content
+
+
+def test_every_body_and_every_answer_has_an_example() -> None:
+    assert [place for place, content in contents() if not content.get("examples")] == []
+
+
+def test_every_example_is_what_its_schema_says() -> None:
+    wrong = [
+        f"{place} {name}"
+        for place, content in contents()
+        for name, example in content["examples"].items()
+        if not validator_of(content).is_valid(resolved(example)["value"])
+    ]
+
+    assert wrong == []
+
+
+def test_no_example_is_left_over() -> None:
+    used = {
+        example["$ref"].rpartition("/")[2]
+        for _, content in contents()
+        for example in content["examples"].values()
+        if "$ref" in example
+    }
+
+    assert DOCUMENT["components"]["examples"].keys() == used
+
+
+def test_every_cause_is_told() -> None:
+    assert {type(cause.error) for cause in CAUSES} == set(table.errors_in_order())
+
+
+def test_every_way_to_send_a_key_is_told_of_every_operation() -> None:
+    own = [told for methods in DOCUMENT["paths"].values() for told in methods.values() if "security" in told]
+
+    assert own == []
+    assert DOCUMENT["security"] == [{name: []} for name in DOCUMENT["components"]["securitySchemes"]]
+
+
+WRONG_KEYS: list[dict[str, Any]] = [  # Any: what `httpx` takes
+    {"headers": {"authorization": f"Bearer {STRANGERS_KEY}"}},
+    {"headers": {"api-key": STRANGERS_KEY}},
+    {"headers": {"x-goog-api-key": STRANGERS_KEY}},
+    {"headers": {}, "params": {"key": STRANGERS_KEY}},
+    {"headers": {}},
+]
+
+
+@pytest.mark.parametrize("request_", WRONG_KEYS, ids=["bearer", "api-key", "x-goog-api-key", "key", "none"])
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda each: each.name)
+async def test_nobody_enters_with_a_wrong_key_or_none(operation: Operation, request_: dict[str, Any]) -> None:
+    missing = request_ == {"headers": {}}
+    refusals = [dialect.render_error(Unauthenticated("", missing=missing)).status for dialect in operation.dialects]
+
+    answers = [
+        await Stage().send(operation.method.upper(), re.sub(r"\{.+?\}", "eu", path), **request_)
+        for path in operation.paths
+    ]
+
+    assert {answer.status_code for answer in answers} <= set(refusals)
+
+
+@pytest.mark.parametrize(
+    "credential",
+    [{"authorization": f"Bearer {KEY}"}, {"api-key": KEY}, {"x-goog-api-key": KEY}],
+    ids=lambda credential: next(iter(credential)),
+)
+@pytest.mark.parametrize("operation", [each for each in OPERATIONS if not each.body], ids=lambda each: each.name)
+async def test_examples_of_models_are_what_the_app_answers(operation: Operation, credential: dict[str, str]) -> None:
+    googles = operation.dialect is gemini.DIALECT
+    switched = operation.shared_with is gemini.DIALECT and "x-goog-api-key" in credential
+    model = GEMINI_MODEL if googles or switched else MODEL
+    path = operation.paths[0].replace("{region}", "eu").replace("{name:path}", model.name)
+
+    response = await Stage(models=[model]).send("GET", path, headers=credential)
+
+    assert response.json() == example_answers()[alternatives(operation.answer)[switched]]["value"]
+
+
+@pytest.mark.parametrize("path", DOCUMENT["paths"])
+async def test_an_answer_carries_no_header_that_is_not_told(path: str) -> None:
+    ((method, told),) = DOCUMENT["paths"][path].items()
+    address = re.sub(r"\{(name|deployment)\}", MODEL.name, path).replace("{region}", "eu")
+    example = (
+        next(iter(told["requestBody"]["content"]["application/json"]["examples"].values())) if method == "post" else {}
+    )
+
+    stage = Stage(models=[replace(MODEL, name=name, aliases=()) for name in (MODEL.name, "BERT", "ClovisEmbeddings")])
+    response = await stage.send(method.upper(), address, json=example.get("value"))
+
+    own = {name for name in response.headers if name.startswith("x-") or name in {"retry-after", "allow"}}
+    assert own <= resolved(told["responses"][str(response.status_code)])["headers"].keys()
+
+
+def test_a_wait_is_told_where_there_is_one() -> None:
+    for path, methods in DOCUMENT["paths"].items():
+        for told in methods.values():
+            headers = {status: resolved(answer).get("headers", {}) for status, answer in told["responses"].items()}
+            assert "retry-after" in headers["503"], path
+            if "429" in headers:
+                assert headers["429"].keys() >= {"retry-after", "retry-after-ms"}, path
+
+
+def validator_of(content: dict[str, Any]) -> Any:
+    """A validator, which has no types, of what stands there."""
+    return jsonschema_rs.validator_for({**content["schema"], "components": DOCUMENT["components"]})
+
+
+def validator(path: str, *keys: str) -> Any:
+    """The same, of that place of an operation."""
+    place = DOCUMENT["paths"][path]["post"]
+    for key in keys:
+        place = resolved(place[key])
+    return validator_of(place["content"]["application/json"])
+
+
+def path_of(golden: Golden) -> str:
+    """The path of the document to which the request was sent: the most particular that fits."""
+    sent = golden.request["path"].partition("?")[0]
+    fitting: list[str] = [path for path in DOCUMENT["paths"] if re.fullmatch(re.sub(r"\{\w+\}", ".+", path), sent)]
+    return max(fitting, key=len)
+
+
+@pytest.mark.parametrize("golden", every_golden(), ids=lambda golden: golden.name)
+def test_the_document_is_true_of_what_was_written_down(golden: Golden) -> None:
+    path, status = path_of(golden), str(golden.answer["status"])
+
+    assert validator(path, "responses", status).is_valid(json.loads(golden.answer["text"]))
+    if status == "200":
+        assert validator(path, "requestBody").is_valid(golden.request["body"])
+
+
+async def test_the_document_is_served_as_it_is_kept() -> None:
+    response = await Stage().send("GET", "/openapi.json", headers={})
+
+    assert response.status_code == 200
+    assert response.headers["content-type"] == "application/json"
+    assert response.json() == DOCUMENT
+
+
+@pytest.mark.parametrize("path", openapi.FILES)
+@pytest.mark.parametrize("encoding", ["gzip", "identity"])
+async def test_each_file_is_served_to_everybody_and_may_load_nothing_from_elsewhere(path: str, encoding: str) -> None:
+    response = await Stage().send("GET", path, headers={"accept-encoding": encoding})
+
+    assert response.status_code == 200
+    assert response.headers.get("content-encoding", "identity") == encoding
+    assert "default-src 'none'" in response.headers["content-security-policy"]
+    assert int(response.headers["content-length"]) < 5_000_000
+
+
+async def test_the_page_loads_everything_from_here() -> None:
+    page = await Stage().send("GET", "/docs", headers={})
+
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    assert set(re.findall(r'(?:src|href)="(/[^"]*)"', page.text)) <= set(openapi.FILES)
+    assert not FAR_ADDRESS.search(page.content)
+
+
+def test_the_table_of_errors_is_as_fresh_as_its_sources() -> None:
+    """`python -m infra.openapi` makes it so."""
+    page = table.PLACE.read_text("utf-8")
+
+    assert page == table.with_table(page)
+    assert all(cause.__name__ in page for cause in table.errors_in_order())
