@@ -1,30 +1,27 @@
-"""Who asks, and with what rights."""
+"""Who asks, and with what rights. `Limits`, `Workspace` and `KeyRecord` are also the form in which they are stored."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
+
+NotNegative = Annotated[int, Meta(ge=0)]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """A workspace's allowance: requests and tokens per minute."""
+class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A workspace's allowance: requests and tokens per minute. 0 admits nothing; there is no "unlimited"."""
 
-    requests: int = 500
-    tokens: int = 60_000
+    requests: NotNegative = 500
+    tokens: NotNegative = 60_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Workspace:
-    """A customer: its limits, and the dialect its keys speak on shared paths (`None`: what the path says).
+class Workspace(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A customer: its limits, and the dialect its keys speak on shared paths (`None`: what the path says)."""
 
-    `is_set` tells whether the operator ever set it: a name alone makes no customer.
-    """
-
-    name: str
+    name: Annotated[str, Meta(min_length=1)]
     limits: Limits = Limits()
     dialect: str | None = None
-    is_set: bool = True
 
 
 class Caller(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,19 +36,16 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
         return self.models is None or model in self.models
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OidcToken:
+class OidcToken(msgspec.Struct, frozen=True, kw_only=True):
     """Whom an identity provider's token is for; `subject` tells callers apart without naming them."""
 
     workspace: str
     subject: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeyRecord:
-    """What is kept of a key: never the key. Times are Unix seconds."""
+class KeyRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What is kept of a key: never the key. Times are Unix seconds. Stored by key id, which is no field."""
 
-    key_id: str
     sha256: str
     """Hex digest of the secret part."""
     created: int

@@ -1,12 +1,21 @@
-"""Public model name → Model → Route: who computes a model's vectors, where, within which limits, at what price."""
+"""Public model name → Model → Route → Provider: who computes a model's vectors, where, within which limits, at what price.
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+These classes are also the operator's rows: what is stored is their JSON, with their bounds.
+"""
+
+from collections.abc import Iterable
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
 
 from gateway.core.embedding import Purpose
 from gateway.core.errors import ModelNotFound
+
+Name = Annotated[str, Meta(min_length=1)]
+AtLeastOne = Annotated[int, Meta(ge=1)]
+NotNegative = Annotated[int, Meta(ge=0)]
 
 
 class Symmetry(StrEnum):
@@ -16,50 +25,51 @@ class Symmetry(StrEnum):
     BY_PURPOSE = "by_purpose"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PurposeRule:
-    """How one purpose reaches the provider: in its own words (`native`), or as text put before each input."""
+class Prefix(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A purpose that reaches the model as text before each input."""
 
-    native: bool = False
-    prefix: str = ""
+    prefix: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Provider:
+PurposeRule = Literal["native"] | Prefix
+"""How one purpose reaches the provider: in the vendor's own words (`native`), or as text before each input."""
+
+
+class Provider(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Who computes: an operator's row.
 
     `kind` chooses the file in `providers/`; `key` names the secret that holds the vendor's key, `None` for none.
     `settings` are the kind's own (an api version, a header's name, …).
     """
 
-    name: str
-    kind: str
+    name: Name
+    kind: Name
     url: str | None = None
     key: str | None = None
-    timeout: float = 25.0
+    timeout: Annotated[float, Meta(gt=0)] = 25.0
     """Seconds one call may take."""
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    settings: dict[str, Any] = {}
 
-    def __hash__(self) -> int:  # by all fields it would fail, for a mapping has none
+    def __hash__(self) -> int:  # a hash of all fields would fail: a mapping has none
         return hash(self.name)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Route:
+class Route(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where a model leads: a provider, the vendor's name of the model, and what that vendor accepts in one call."""
 
-    name: str
-    provider: Provider
-    vendor_model: str
-    region: str
+    name: Name
+    provider: Name
+    """The name of a `Provider`."""
+    vendor_model: Name
+    region: Name
     revision: str = ""
     """Changes when the vendor changes the weights behind the name; part of every cache key."""
-    max_inputs: int = 2048
+    max_inputs: AtLeastOne = 2048
     """Inputs in one call."""
-    max_tokens: int | None = None
+    max_tokens: AtLeastOne | None = None
     """Tokens of all inputs of one call together."""
-    concurrency: int = 4
-    """Calls of one request under way at once."""
+    concurrency: AtLeastOne = 4
+    """Calls of one request that are under way at once."""
     accepts_tokens: bool = False
     """Whether the vendor takes token ids."""
     accepts_base64: bool = True
@@ -68,50 +78,71 @@ class Route:
     """Whether the vendor takes a `dimensions` parameter."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Model:
+class Model(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A public model: what callers may ask of it.
 
     `dimensions` is the native length of a vector. `shortenable` says that a prefix of the vector, renormalised,
-    is the model's own shorter vector (Matryoshka); then any of `dimension_choices` — or, if that is empty, any
-    length from `min_dimensions` up — may be asked for. `max_tokens` is the limit of one input,
-    `max_request_tokens` of a request. `vocabulary` names the vocabulary in which callers write token ids.
-    `price` is US dollars per million tokens. `cache_ttl` is in seconds, 0 for no caching.
+    is the model's own shorter vector (Matryoshka); then any of `dimension_choices` may be asked for, or, if that is
+    empty, any length from `min_dimensions` up. `max_tokens` is the limit of one input, `max_request_tokens` of a
+    request. `vocabulary` names the vocabulary in which callers write token ids. `price` is US dollars per million
+    tokens. `cache_ttl` is in seconds, 0 for no caching.
     """
 
-    name: str
-    dimensions: int
-    routes: tuple[Route, ...]
-    aliases: tuple[str, ...] = ()
+    name: Name
+    dimensions: AtLeastOne
+    routes: Annotated[tuple[Route, ...], Meta(min_length=1)]
+    aliases: tuple[Name, ...] = ()
     shortenable: bool = False
-    min_dimensions: int = 1
-    dimension_choices: tuple[int, ...] = ()
-    max_tokens: int = 8192
-    max_inputs: int = 2048
-    max_contents: int = 100
+    min_dimensions: AtLeastOne = 1
+    dimension_choices: tuple[AtLeastOne, ...] = ()
+    max_tokens: AtLeastOne = 8192
+    max_inputs: AtLeastOne = 2048
+    max_contents: AtLeastOne = 100
     """Requests in one batch where a batch is a list of requests, as Gemini's clients send it."""
-    max_request_tokens: int = 300_000
+    max_request_tokens: AtLeastOne = 300_000
     truncate: bool = False
     """Whether an input beyond `max_tokens` is cut instead of refused."""
     normalised: bool = True
     """Whether the vendor's vectors have length one when it shortens them itself."""
     symmetry: Symmetry = Symmetry.SYMMETRIC
-    purposes: Mapping[Purpose, PurposeRule] = field(default_factory=dict)
+    purposes: dict[Purpose, PurposeRule] = {}
     accepts_title: bool = False
     vocabulary: str | None = None
-    price: float | None = None
-    cache_ttl: int = 30 * 24 * 3600
-    created: int = 0
+    price: Annotated[float, Meta(ge=0)] | None = None
+    cache_ttl: NotNegative = 30 * 24 * 3600
+    created: NotNegative = 0
     """Unix seconds."""
     owner: str = "embeddings-gateway"
     description: str = ""
 
+    def __post_init__(self) -> None:
+        """Raises `ValueError` for what no single field shows to be wrong."""
+        _check_dimensions(self)
+        _check_distinct("routes", [route.name for route in self.routes])
+        _check_distinct("aliases", [self.name, *self.aliases])
+
+
+def _check_dimensions(model: Model) -> None:
+    native = model.dimensions
+    if model.min_dimensions > native:
+        raise ValueError(f"min_dimensions is {model.min_dimensions}, more than the {native} dimensions there are")
+    for choice in model.dimension_choices:
+        if choice > native:
+            raise ValueError(f"dimension_choices has {choice}, more than the {native} dimensions there are")
+
+
+def _check_distinct(field: str, names: list[str]) -> None:
+    for position, name in enumerate(names):
+        if name in names[:position]:
+            raise ValueError(f"{field} has {name!r} twice")
+
 
 class Catalogue:
-    """Every model this stage knows, found by public name or alias."""
+    """Every model that this stage can serve, found by public name or alias, and the providers they lead to."""
 
-    def __init__(self, models: Iterable[Model]) -> None:
+    def __init__(self, models: Iterable[Model], providers: Iterable[Provider]) -> None:
         self.models = {model.name: model for model in models}
+        self.providers = {provider.name: provider for provider in providers}
         self._aliases = {alias: model for model in self.models.values() for alias in model.aliases}
 
     def find(self, name: str) -> Model:
@@ -120,3 +151,8 @@ class Catalogue:
         if model is None:
             raise ModelNotFound(f"The model {name!r} does not exist.", model=name)
         return model
+
+
+def unknown_providers(model: Model, providers: Iterable[str]) -> list[str]:
+    """The names of providers that the model leads to and that are not among these."""
+    return sorted({route.provider for route in model.routes} - set(providers))

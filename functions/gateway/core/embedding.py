@@ -1,4 +1,4 @@
-"""What is asked of a model and what it answers, in words that belong to no vendor and no client."""
+"""What is asked of a model, and what it answers. These words belong to no vendor and to no client."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -36,18 +36,27 @@ class CacheUse(msgspec.Struct, frozen=True, kw_only=True):
     write: bool = True
 
 
+class Item(msgspec.Struct, frozen=True, kw_only=True):
+    """One input, and how its vector is to be made.
+
+    `dimensions` is the length of the vector; `None` is the model's own. `title` belongs to documents.
+    """
+
+    content: Input
+    purpose: Purpose | None = None
+    title: str | None = None
+    dimensions: int | None = None
+
+
 class EmbeddingRequest(msgspec.Struct, frozen=True, kw_only=True):
     """What a caller asks, after its dialect has been read.
 
-    `extra` holds parameters the caller asked to be passed to the provider unread.
+    `extra` holds parameters that the caller asked to be passed to the provider unread.
     `deployment` names one route of the model; `None` leaves the choice to the catalogue.
     """
 
     model: str
-    inputs: tuple[Input, ...]
-    dimensions: int | None = None
-    purpose: Purpose | None = None
-    title: str | None = None
+    items: tuple[Item, ...]
     user: str | None = None
     deployment: str | None = None
     extra: Mapping[str, Any] = {}
@@ -57,8 +66,8 @@ class EmbeddingRequest(msgspec.Struct, frozen=True, kw_only=True):
 class Usage(msgspec.Struct, frozen=True, kw_only=True):
     """Tokens of a request.
 
-    `tokens` is what all inputs hold, `cached` how many of these were answered from the cache and so
-    cost nothing. `estimated` says that the vendor gave no count and ours is a guess.
+    `tokens` is the count of all inputs, `cached` how many of these came from the cache and cost nothing.
+    `estimated` says that the vendor gave no count and ours is an estimate.
     """
 
     tokens: int
@@ -69,7 +78,7 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
 class EmbeddingResult(msgspec.Struct, frozen=True, kw_only=True):
     """What a provider answers to one call: vectors in input order, and the tokens it counted.
 
-    `token_counts` are per input where the provider tells them; `tokens` is its total; `None` is unknown.
+    `token_counts` are per input, where the provider gives them; `tokens` is its total; `None` is unknown.
     """
 
     vectors: tuple[Vector, ...]
@@ -78,7 +87,7 @@ class EmbeddingResult(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Embedded(msgspec.Struct, frozen=True, kw_only=True):
-    """What the gateway answers: one vector per input, in input order, all of the same length."""
+    """What the gateway answers: one vector per input, in input order, each as long as its item asked."""
 
     model: str
     vectors: tuple[Vector, ...]

@@ -24,14 +24,18 @@ GatewayError
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from gateway.core.rate_limit import Reservation
+from gateway.core.facts import NOTHING_DONE, Facts
+from gateway.core.rate_limit import Reservation
 
 
 class GatewayError(Exception):
-    """A cause, told to the caller: what is wrong, with which parameter, what would be right."""
+    """A cause, in a message to the caller: what is wrong, with which parameter, what would be right.
+
+    `facts` is what was done for the request until it failed.
+    """
+
+    facts: Facts = NOTHING_DONE
 
     def __init__(self, message: str, *, param: str | None = None) -> None:
         super().__init__(message)
@@ -65,7 +69,7 @@ class UnsupportedParameter(InvalidRequest):
 
 
 class InputTooLong(InvalidRequest):
-    """One input exceeds the model's limit; `tokens` is its count. `None` is what only the vendor knows."""
+    """One input exceeds the model's limit; `tokens` is its count. `None` is known to the vendor alone."""
 
     def __init__(
         self, message: str, *, param: str = "input", index: int | None, tokens: int | None, limit: int | None
@@ -104,7 +108,7 @@ class WrongContentType(InvalidRequest):
 
 
 class Unauthenticated(GatewayError):
-    """No key, or an unknown, expired or disabled one; `missing` tells the first."""
+    """No key (`missing`), or an unknown, expired or disabled one."""
 
     def __init__(self, message: str, *, missing: bool = False) -> None:
         super().__init__(message)
@@ -142,16 +146,16 @@ class MethodNotAllowed(GatewayError):
 class AllowanceExhausted(GatewayError):
     """Too many requests or tokens.
 
-    `retry_after` is seconds, `limited_by` is `requests` or `tokens`, `standing` what is left of the allowance.
+    `retry_after` is seconds, `limited_by` is `requests` or `tokens`, `allowance` what is left of the allowance.
     """
 
     def __init__(
-        self, message: str, *, retry_after: float, limited_by: str, standing: "Reservation | None" = None
+        self, message: str, *, retry_after: float, limited_by: str, allowance: Reservation | None = None
     ) -> None:
         super().__init__(message)
         self.retry_after = retry_after
         self.limited_by = limited_by
-        self.standing = standing
+        self.facts = Facts(allowance=allowance)
 
 
 class ProviderRefused(GatewayError):

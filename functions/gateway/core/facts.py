@@ -1,31 +1,49 @@
-"""What one request did, noted as it happens: the source of its log line, its metrics and its informative headers."""
-
-from collections.abc import Awaitable
+"""What a request did: the source of its log line, its metrics and its informative headers."""
 
 import msgspec
 
-from gateway.core.caller import Caller
 from gateway.core.rate_limit import Reservation
 
 
-class Record(msgspec.Struct, kw_only=True):
-    """Facts of one request; `None` is not known (yet). Times are seconds. Never a key, never a text."""
+class Facts(msgspec.Struct, frozen=True, kw_only=True):
+    """Facts of one request, or of a part of it; `None` is not known (yet). Never a key, never a text.
 
-    request_id: str
-    caller: Caller | None = None
+    Parts add up with `+`: numbers are summed, and of names and allowances the later one counts.
+    """
+
     model: str | None = None
     route: str | None = None
     inputs: int = 0
     hits: int = 0
+    """Inputs whose vector the cache had."""
     misses: int = 0
-    """Inputs the cache was asked for and did not know."""
+    """Inputs whose vector the cache was asked for and did not have."""
     tokens: int = 0
+    """Tokens of all inputs."""
     billed_tokens: int = 0
+    """Tokens that a vendor was paid for."""
     estimated: bool = False
     """Whether a vendor gave no count of its own."""
     upstream_calls: int = 0
     upstream_time: float = 0.0
+    """Seconds spent waiting for providers; calls side by side count once."""
     allowance: Reservation | None = None
-    error: str | None = None
-    unfinished: list[Awaitable[None]] = []
-    """What is under way while the answer is made, and has to end before it goes out."""
+    """What was taken from the allowance, and what that left."""
+
+    def __add__(self, other: "Facts") -> "Facts":
+        return Facts(
+            model=other.model or self.model,
+            route=other.route or self.route,
+            inputs=self.inputs + other.inputs,
+            hits=self.hits + other.hits,
+            misses=self.misses + other.misses,
+            tokens=self.tokens + other.tokens,
+            billed_tokens=self.billed_tokens + other.billed_tokens,
+            estimated=self.estimated or other.estimated,
+            upstream_calls=self.upstream_calls + other.upstream_calls,
+            upstream_time=self.upstream_time + other.upstream_time,
+            allowance=other.allowance or self.allowance,
+        )
+
+
+NOTHING_DONE = Facts()

@@ -1,14 +1,15 @@
-"""From what a caller asks and what a model can: what will be asked of whom, or why not. Pure."""
+"""From what a caller asks and what a model can do: what will be asked of whom, or why not. Pure."""
 
 import json
-from collections.abc import Container, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
+from typing import TypeVar
 
 import msgspec
 
 from gateway.core.cache_key import cache_key, cache_scope
 from gateway.core.caller import Caller
-from gateway.core.catalogue import Model, PurposeRule, Route, Symmetry
-from gateway.core.embedding import EmbeddingRequest, Input
+from gateway.core.catalogue import Catalogue, Model, Prefix, Provider, PurposeRule, Route, Symmetry
+from gateway.core.embedding import EmbeddingRequest, Input, Item, Purpose
 from gateway.core.errors import (
     InputTooLong,
     ModelNotFound,
@@ -19,100 +20,126 @@ from gateway.core.errors import (
 )
 from gateway.core.ports import ProviderCall
 from gateway.core.rate_limit import ESTIMATE_MARGIN, estimate_tokens, least_tokens
+from gateway.core.slicing import slices
 from gateway.core.vocabulary import Vocabularies, none_at_hand
 
-_ANY_PURPOSE = PurposeRule()
+Key = TypeVar("Key")
+
+
+class Shape(msgspec.Struct, frozen=True, kw_only=True):
+    """What calls to the provider must agree on to be one call: purpose and title in its words, and the length.
+
+    `dimensions` is the length that the vendor is told, `None` for the model's own.
+    """
+
+    purpose: Purpose | None
+    title: str | None
+    dimensions: int | None
+
+
+class Variant(msgspec.Struct, frozen=True, kw_only=True):
+    """One way to make a vector; inputs that ask for the same share it.
+
+    `cached_dimensions` is the length at which vectors are asked for and cached, `dimensions` the length that the
+    caller gets. `scope` is what the cache keys of its inputs begin with.
+    """
+
+    shape: Shape
+    prefix: str
+    dimensions: int
+    cached_dimensions: int
+    scope: bytes
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """A request that can be served.
+    """A request that can be served. The tuples have an element per input, in input order.
 
-    `estimates` are tokens per input; `keys` name each input's vector in the cache; `cached_dimensions` is the length
-    at which vectors are asked for and remembered, `dimensions` the length the caller gets.
+    `contents` are the inputs as the provider takes them, prefix aside; `estimates` are tokens; `keys` name each
+    input's vector in the cache.
     """
 
     request: EmbeddingRequest
     model: Model
     route: Route
-    rule: PurposeRule
-    dimensions: int
-    cached_dimensions: int
+    provider: Provider
+    contents: tuple[Input, ...]
+    variants: tuple[Variant, ...]
     estimates: tuple[int, ...]
     keys: tuple[bytes, ...]
 
     def missing(self, known: Container[bytes]) -> list[int]:
-        """Where each input that is not known stands first."""
+        """The first position of each distinct input that is not known."""
         first: dict[bytes, int] = {}
         for position, key in enumerate(self.keys):
             if key not in known:
                 first.setdefault(key, position)
         return list(first.values())
 
-    def tokens_to_reserve(self, budget: int, known: Container[bytes] = ()) -> int:
-        """The estimate of what is not known, each input once; or all of a smaller budget, if it may be enough."""
-        missing = self.missing(known)
-        estimate = sum(self.estimates[place] for place in missing)
+    def tokens_to_reserve(self, budget: int, positions: Sequence[int]) -> int:
+        """The estimate of the inputs at these positions; or all of a smaller budget, if that may be enough."""
+        estimate = sum(self.estimates[position] for position in positions)
         if budget < estimate <= ESTIMATE_MARGIN * budget:
-            return max(budget, sum(least_tokens(self.request.inputs[place]) for place in missing))
+            return max(budget, sum(least_tokens(self.contents[position]) for position in positions))
         return estimate
 
-    def call(self, positions: Sequence[int], *, timeout: float, alone: bool) -> ProviderCall:
-        """The call that asks for the inputs at these positions, within `timeout` seconds."""
-        request, rule = self.request, self.rule
-        told = self.cached_dimensions if self.cached_dimensions != self.model.dimensions else None
+    def slices(self, positions: Sequence[int]) -> Iterator[list[int]]:
+        """The positions, cut into calls that the vendor accepts."""
+        for alike in _grouped(positions, lambda position: self.variants[position].shape):
+            weights = [self.estimates[position] for position in alike]
+            for part in slices(weights, max_inputs=self.route.max_inputs, max_tokens=self.route.max_tokens):
+                yield [alike[at] for at in part]
+
+    def call(self, positions: Sequence[int], *, timeout: float) -> ProviderCall:
+        """The call that asks for the inputs at the positions of one slice, within `timeout` seconds."""
+        variant = self.variants[positions[0]]
         return ProviderCall(
             route=self.route,
-            inputs=tuple(_prefixed(rule.prefix, request.inputs[position]) for position in positions),
-            native_dimensions=self.cached_dimensions,
-            dimensions=told,
-            purpose=request.purpose if rule.native else None,
-            title=request.title,
-            user=request.user,
+            provider=self.provider,
+            inputs=tuple(_prefixed(self.variants[position].prefix, self.contents[position]) for position in positions),
+            positions=tuple(positions),
+            request_inputs=len(self.keys),
+            native_dimensions=variant.cached_dimensions,
+            dimensions=variant.shape.dimensions,
+            purpose=variant.shape.purpose,
+            title=variant.shape.title,
+            user=self.request.user,
             truncate=self.model.truncate,
-            extra=request.extra,
+            extra=self.request.extra,
             timeout=timeout,
-            alone=alone,
         )
 
 
 def make_plan(
     request: EmbeddingRequest,
     caller: Caller,
-    model: Model,
+    catalogue: Catalogue,
     region: str,
     vocabularies: Vocabularies = none_at_hand,
 ) -> Plan:
     """Check everything that can be known before anything is spent.
 
     Token ids for a provider that takes only text become text where the model's vocabulary is at hand. Raises
-    `NotPermitted`, `ModelNotFound` (an unknown deployment), `WrongRegion`, `UnsupportedParameter`, `RequestTooLarge`,
-    `InputTooLong`.
+    `ModelNotFound` (also for an unknown deployment), `NotPermitted`, `WrongRegion`, `UnsupportedParameter`,
+    `RequestTooLarge`, `InputTooLong`.
     """
+    model = catalogue.find(request.model)
     if not caller.may_use(model.name):
         raise NotPermitted(f"This key may not use the model {model.name!r}.", param="model")
     route = _route(request, model, region)
-    rule = _purpose_rule(request, model)
-    dimensions, cached_dimensions = _dimensions(request, model, route)
-    _check_title(request, model)
-    _check_count(request.inputs, model)
-    request = _as_taken(request, model, route, vocabularies)
-    _check_prefix(request, rule)
-    estimates = tuple(map(estimate_tokens, request.inputs))
-    if not model.truncate:
-        _check_lengths(request.inputs, estimates, model)
-    else:
-        estimates = tuple(min(estimate, model.max_tokens) for estimate in estimates)
-    _check_total(request.inputs, estimates, model)
-    scope = _scope(request, caller, model, route=route, rule=rule, dimensions=cached_dimensions)
+    variants = _variants(request, caller, model, route)
+    _check_count(request.items, model)
+    contents = _as_taken(request.items, model, route, vocabularies)
+    _check_prefixes(contents, variants, request.items)
+    estimates = _estimates(contents, model)
     return Plan(
         request=request,
         model=model,
         route=route,
-        rule=rule,
-        dimensions=dimensions,
-        cached_dimensions=cached_dimensions,
+        provider=catalogue.providers[route.provider],
+        contents=contents,
+        variants=variants,
         estimates=estimates,
-        keys=tuple(cache_key(scope, item) for item in request.inputs),
+        keys=tuple(cache_key(variant.scope, content) for variant, content in zip(variants, contents, strict=True)),
     )
 
 
@@ -137,23 +164,51 @@ def _route(request: EmbeddingRequest, model: Model, region: str) -> Route:
     return here[0]
 
 
-def _purpose_rule(request: EmbeddingRequest, model: Model) -> PurposeRule:
-    if request.purpose is None or model.symmetry is Symmetry.SYMMETRIC:
-        return _ANY_PURPOSE
-    rule = model.purposes.get(request.purpose)
+def _variants(request: EmbeddingRequest, caller: Caller, model: Model, route: Route) -> tuple[Variant, ...]:
+    made: dict[tuple[Purpose | None, str | None, int | None], Variant] = {}
+    return tuple(
+        made.get(asked) or made.setdefault(asked, _variant(item, request, caller, model, route))
+        for item in request.items
+        for asked in [(item.purpose, item.title, item.dimensions)]
+    )
+
+
+def _variant(item: Item, request: EmbeddingRequest, caller: Caller, model: Model, route: Route) -> Variant:
+    rule = _purpose_rule(item, model)
+    dimensions, cached_dimensions = _dimensions(item, model, route)
+    if item.title is not None and not model.accepts_title:
+        raise UnsupportedParameter(f"The model {model.name!r} takes no title.", param="title", value=item.title)
+    prefix = rule.prefix if isinstance(rule, Prefix) else ""
+    return Variant(
+        shape=Shape(
+            purpose=item.purpose if rule == "native" else None,
+            title=item.title,
+            dimensions=cached_dimensions if cached_dimensions != model.dimensions else None,
+        ),
+        prefix=prefix,
+        dimensions=dimensions,
+        cached_dimensions=cached_dimensions,
+        scope=_scope(item, request, caller, model, route, dimensions=cached_dimensions, prefix=prefix),
+    )
+
+
+def _purpose_rule(item: Item, model: Model) -> PurposeRule | None:
+    if item.purpose is None or model.symmetry is Symmetry.SYMMETRIC:
+        return None
+    rule = model.purposes.get(item.purpose)
     if rule is None:
         known = ", ".join(sorted(model.purposes)) or "none"
         raise UnsupportedParameter(
-            f"The model {model.name!r} has no vectors for the purpose {request.purpose.value!r} (it has: {known}).",
+            f"The model {model.name!r} has no vectors for the purpose {item.purpose.value!r} (it has: {known}).",
             param="purpose",
-            value=request.purpose.value,
+            value=item.purpose.value,
         )
     return rule
 
 
-def _dimensions(request: EmbeddingRequest, model: Model, route: Route) -> tuple[int, int]:
-    """The length the caller gets, and the length the vendor is asked for and the cache remembers."""
-    wanted, native = request.dimensions, model.dimensions
+def _dimensions(item: Item, model: Model, route: Route) -> tuple[int, int]:
+    """The length that the caller gets, and the length that the vendor is asked for and the cache keeps."""
+    wanted, native = item.dimensions, model.dimensions
     if wanted is None or wanted == native:
         return native, native
     in_range = model.min_dimensions <= wanted < native
@@ -177,31 +232,36 @@ def _choices(model: Model, route: Route) -> str:
     return f"it makes {model.min_dimensions} to {model.dimensions}"
 
 
-def _check_title(request: EmbeddingRequest, model: Model) -> None:
-    if request.title is not None and not model.accepts_title:
-        raise UnsupportedParameter(f"The model {model.name!r} takes no title.", param="title", value=request.title)
+def _scope(
+    item: Item, request: EmbeddingRequest, caller: Caller, model: Model, route: Route, *, dimensions: int, prefix: str
+) -> bytes:
+    changes_the_vector = item.purpose is not None and model.symmetry is Symmetry.BY_PURPOSE
+    return cache_scope(
+        workspace=caller.workspace.name,
+        provider=route.provider,
+        vendor_model=route.vendor_model,
+        revision=route.revision,
+        dimensions=dimensions,
+        purpose=item.purpose.value if item.purpose and changes_the_vector else "",
+        title=item.title or "",
+        prefix=prefix,
+        truncate=model.truncate,
+        extra=json.dumps(request.extra, sort_keys=True) if request.extra else "",
+    )
 
 
-def _check_prefix(request: EmbeddingRequest, rule: PurposeRule) -> None:
-    if rule.prefix and request.purpose and not all(isinstance(item, str) for item in request.inputs):
-        raise UnsupportedParameter(
-            "This model is told its purpose by words before the text, which cannot stand before token ids: send text.",
-            param="purpose",
-            value=request.purpose.value,
-        )
-
-
-def _check_count(inputs: Sequence[Input], model: Model) -> None:
-    if len(inputs) > model.max_inputs:
+def _check_count(items: Sequence[Item], model: Model) -> None:
+    if len(items) > model.max_inputs:
         raise RequestTooLarge(
-            f"The request has {len(inputs)} inputs; {model.name!r} takes at most {model.max_inputs} in one request.",
+            f"The request has {len(items)} inputs; {model.name!r} takes at most {model.max_inputs} in one request.",
             param="input",
         )
 
 
-def _as_taken(request: EmbeddingRequest, model: Model, route: Route, vocabularies: Vocabularies) -> EmbeddingRequest:
-    if route.accepts_tokens or all(isinstance(item, str) for item in request.inputs):
-        return request
+def _as_taken(items: Sequence[Item], model: Model, route: Route, vocabularies: Vocabularies) -> tuple[Input, ...]:
+    contents = tuple(item.content for item in items)
+    if route.accepts_tokens or all(isinstance(content, str) for content in contents):
+        return contents
     vocabulary = vocabularies(model.vocabulary) if model.vocabulary else None
     if vocabulary is None:
         raise UnsupportedParameter(
@@ -209,53 +269,62 @@ def _as_taken(request: EmbeddingRequest, model: Model, route: Route, vocabularie
             "With LangChain's OpenAIEmbeddings set check_embedding_ctx_length=False.",
             param="input",
         )
-    texts = (
-        item if isinstance(item, str) else vocabulary.decode(item, f"input[{index}]")
-        for index, item in enumerate(request.inputs)
+    return tuple(
+        content if isinstance(content, str) else vocabulary.decode(content, f"input[{position}]")
+        for position, content in enumerate(contents)
     )
-    return msgspec.structs.replace(request, inputs=tuple(texts))
 
 
-def _check_lengths(inputs: Sequence[Input], estimates: Sequence[int], model: Model) -> None:
-    if max(estimates, default=0) <= model.max_tokens:
-        return
-    for index, (item, estimate) in enumerate(zip(inputs, estimates, strict=True)):
-        if estimate > model.max_tokens and (least := least_tokens(item)) > model.max_tokens:
-            raise InputTooLong.at(
-                index, of=len(inputs), tokens=least, limit=model.max_tokens, at_least=isinstance(item, str)
+def _check_prefixes(contents: Sequence[Input], variants: Sequence[Variant], items: Sequence[Item]) -> None:
+    for content, variant, item in zip(contents, variants, items, strict=True):
+        if variant.prefix and not isinstance(content, str):
+            raise UnsupportedParameter(
+                "This model is told its purpose by words before the text, which cannot stand before token ids: "
+                "send text.",
+                param="purpose",
+                value=item.purpose and item.purpose.value,
             )
 
 
-def _check_total(inputs: Sequence[Input], estimates: Sequence[int], model: Model) -> None:
-    estimate, most = sum(estimates), model.max_request_tokens
-    if estimate <= most:
+def _estimates(contents: Sequence[Input], model: Model) -> tuple[int, ...]:
+    estimates = tuple(map(estimate_tokens, contents))
+    if model.truncate:
+        estimates = tuple(min(estimate, model.max_tokens) for estimate in estimates)
+    else:
+        _check_lengths(contents, estimates, model)
+    _check_total(contents, estimates, model)
+    return estimates
+
+
+def _check_lengths(contents: Sequence[Input], estimates: Sequence[int], model: Model) -> None:
+    if max(estimates, default=0) <= model.max_tokens:
         return
-    least = sum(map(least_tokens, inputs))
-    if least > most or estimate > ESTIMATE_MARGIN * most:
+    for position, (content, estimate) in enumerate(zip(contents, estimates, strict=True)):
+        if estimate > model.max_tokens and (least := least_tokens(content)) > model.max_tokens:
+            raise InputTooLong.at(
+                position, of=len(contents), tokens=least, limit=model.max_tokens, at_least=isinstance(content, str)
+            )
+
+
+def _check_total(contents: Sequence[Input], estimates: Sequence[int], model: Model) -> None:
+    estimate, limit = sum(estimates), model.max_request_tokens
+    if estimate <= limit:
+        return
+    least = sum(map(least_tokens, contents))
+    if least > limit or estimate > ESTIMATE_MARGIN * limit:
         raise RequestTooLarge(
-            f"Requested about {max(least, estimate)} tokens, max {most} tokens per request.",
+            f"Requested about {max(least, estimate)} tokens, max {limit} tokens per request.",
             param="input",
             by_tokens=True,
         )
 
 
-def _scope(
-    request: EmbeddingRequest, caller: Caller, model: Model, *, route: Route, rule: PurposeRule, dimensions: int
-) -> bytes:
-    matters = request.purpose is not None and model.symmetry is Symmetry.BY_PURPOSE
-    return cache_scope(
-        workspace=caller.workspace.name,
-        provider=route.provider.name,
-        vendor_model=route.vendor_model,
-        revision=route.revision,
-        dimensions=dimensions,
-        purpose=request.purpose.value if request.purpose and matters else "",
-        title=request.title or "",
-        prefix=rule.prefix,
-        truncate=model.truncate,
-        extra=json.dumps(request.extra, sort_keys=True) if request.extra else "",
-    )
+def _prefixed(prefix: str, content: Input) -> Input:
+    return prefix + content if prefix and isinstance(content, str) else content
 
 
-def _prefixed(prefix: str, item: Input) -> Input:
-    return prefix + item if prefix and isinstance(item, str) else item
+def _grouped(positions: Sequence[int], key_of: Callable[[int], Key]) -> list[list[int]]:
+    groups: dict[Key, list[int]] = {}
+    for position in positions:
+        groups.setdefault(key_of(position), []).append(position)
+    return list(groups.values())

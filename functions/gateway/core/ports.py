@@ -1,28 +1,37 @@
-"""What operations need from outside. Stores and providers keep these promises; fakes in tests keep the same."""
+"""What operations need from outside. Stores and providers keep these promises; fakes in tests keep the same.
 
-from collections.abc import Mapping, Sequence
+What is `async` may take milliseconds of AWS, and stores block for those: their sockets are not asyncio's. Only
+providers wait without holding up others.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
 
+from gateway.core import catalogue
 from gateway.core.caller import KeyRecords, Limits, OidcToken, Workspace
 from gateway.core.catalogue import Catalogue, Route
 from gateway.core.embedding import EmbeddingResult, Input, Purpose, Vector
+from gateway.core.errors import InputTooLong
 from gateway.core.rate_limit import Reservation
 
 
 class ProviderCall(msgspec.Struct, frozen=True, kw_only=True):
     """One call to one provider: what `build_call` is given.
 
-    `inputs` already fit the route's limits and carry any prefix. `dimensions` is set only where the vendor must be
-    told; `purpose` only where the route sends it in the vendor's own words. `timeout` is seconds until the request
-    gives up, whatever the provider's own patience. `alone` says that nothing else of the request is under way: waiting
-    for the answer may hold up everything.
+    `inputs` already fit the route's limits and carry any prefix; `positions` are their numbers in the caller's
+    request, which has `request_inputs` of them. `dimensions` is set only where the vendor must be told; `purpose` only
+    where the vendor has a word of its own for it. `timeout` is seconds until the request gives up, whatever the
+    provider's own limit.
     """
 
     route: Route
+    provider: catalogue.Provider
     inputs: tuple[Input, ...]
     native_dimensions: int
+    positions: tuple[int, ...]
+    request_inputs: int
     dimensions: int | None = None
     purpose: Purpose | None = None
     title: str | None = None
@@ -30,7 +39,10 @@ class ProviderCall(msgspec.Struct, frozen=True, kw_only=True):
     truncate: bool = False
     extra: Mapping[str, object] = {}
     timeout: float = 25.0
-    alone: bool = False
+
+    def input_too_long(self, index: int, *, tokens: int, limit: int) -> InputTooLong:
+        """The error about the input at that index of this call, under its number in the caller's request."""
+        return InputTooLong.at(self.positions[index], of=self.request_inputs, tokens=tokens, limit=limit)
 
 
 class Provider(Protocol):
@@ -39,8 +51,19 @@ class Provider(Protocol):
     async def embed(self, call: ProviderCall) -> EmbeddingResult:
         """Vectors of the call's inputs, in input order, every component finite.
 
-        Raises `Provider…` errors, `InvalidRequest`, and `InputTooLong` with the position among the call's inputs.
+        Raises `Provider…` errors and `InvalidRequest`. `InputTooLong` has the number in the caller's request, or none.
         """
+
+
+PendingWrite = Callable[[], None]
+"""Waits for the reply to a write that was sent. It must be called before the function may freeze.
+
+It raises nothing: stores report their failures themselves.
+"""
+
+
+def nothing_pending() -> None:
+    """The pending write where nothing had to be sent."""
 
 
 class CatalogueStore(Protocol):
@@ -49,8 +72,8 @@ class CatalogueStore(Protocol):
     async def catalogue(self) -> Catalogue:
         """All models; from memory for a stated time."""
 
-    async def workspace(self, name: str) -> Workspace:
-        """A workspace's settings; the defaults, and not `is_set`, where none were written."""
+    async def workspace(self, name: str) -> Workspace | None:
+        """A workspace's settings; `None` if the operator never made it, or removed it."""
 
 
 class ApiKeys(Protocol):
@@ -86,11 +109,11 @@ class RateLimits(Protocol):
         Raises `RequestTooLarge` if `tokens` exceed the whole budget of a minute.
         """
 
-    def standing(self, workspace: str, limits: Limits) -> Reservation:
-        """What was left of this minute's allowance when it was last seen; asks nobody and takes nothing."""
+    def remaining(self, workspace: str, limits: Limits) -> Reservation:
+        """What was left of this minute's allowance when this function last saw it; asks nobody and takes nothing."""
 
-    async def settle(self, reservation: Reservation, tokens: int) -> None:
-        """Replace the reservation's estimate by what was used."""
+    def settle(self, reservation: Reservation, tokens: int) -> PendingWrite:
+        """Begin to replace the reservation's estimate by what was used; to be called once."""
 
 
 class CachedVector(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,13 +124,13 @@ class CachedVector(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class VectorCache(Protocol):
-    """Vectors already computed, by key (32 bytes, see `core/cache_key.py`). It never fails: it only forgets."""
+    """Vectors already computed, by key (32 bytes, see `core/cache_key.py`). It never fails: at worst it has nothing."""
 
     async def get(self, keys: Sequence[bytes]) -> Mapping[bytes, CachedVector]:
         """Those that are known, of distinct keys; fewer, or none, when the store is slow or broken."""
 
-    async def put(self, vectors: Mapping[bytes, CachedVector], ttl: int) -> None:
-        """Remember for `ttl` seconds, if the store will."""
+    def put(self, vectors: Mapping[bytes, CachedVector], ttl: int) -> PendingWrite:
+        """Begin to keep them for `ttl` seconds."""
 
 
 class LargeAnswers(Protocol):

@@ -7,13 +7,12 @@ from gateway.core import api_key
 from gateway.core.caller import Caller, KeyRecord, Workspace
 from gateway.core.errors import Unauthenticated
 from gateway.core.ports import ApiKeys, CatalogueStore, OidcVerifier
-from gateway.operations.together import begin
 
 DOTS_OF_A_TOKEN = 2
 """A signed token has three parts; a key of ours has no dot."""
 
-# Compared with when there is no such key, so that an unknown key takes as long as a wrong secret.
-_NOBODY = KeyRecord(key_id="", sha256="0" * 64, created=0, disabled=True)
+# An unknown key is compared with this, so that it takes as long as a wrong secret.
+_NO_SUCH_KEY = KeyRecord(sha256="0" * 64, created=0, disabled=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,25 +44,21 @@ class Authenticate:
 
     async def _by_key(self, text: str) -> Caller:
         key = api_key.parse(text)
-        # The models are not needed here, but next: on a cold start the look-ups overlap.
-        models = begin(self.catalogue.catalogue())
         records = await self.keys.records(key.workspace, key.key_id)
-        if models:
-            await models
-        record = records.get(key.key_id, _NOBODY)
-        if not api_key.matches(key.secret, record.sha256) or record is _NOBODY:
+        record = records.get(key.key_id, _NO_SUCH_KEY)
+        if not api_key.matches(key.secret, record.sha256) or record is _NO_SUCH_KEY:
             raise Unauthenticated("The API key is unknown: it was never made, or it was revoked.")
         self._check_in_force(record)
-        # Only now: whoever makes up names must not fill the memory with settings.
+        # Only now: made-up names must not fill the memory with settings.
         workspace = await self._workspace(key.workspace)
         return Caller(
             workspace=workspace, key_id=key.key_id, models=record.models, dialect=record.dialect or workspace.dialect
         )
 
     async def _workspace(self, name: str) -> Workspace:
-        """Its settings; raises `Unauthenticated` for one that the operator never set, or removed."""
+        """Its settings; raises `Unauthenticated` for one that the operator never made, or removed."""
         workspace = await self.catalogue.workspace(name)
-        if not workspace.is_set:
+        if workspace is None:
             raise Unauthenticated(f"There is no workspace {name!r} here: it was never set up, or it was removed.")
         return workspace
 

@@ -1,4 +1,4 @@
-"""All operations together: what a dialect is handed."""
+"""All operations together: what a dialect gets."""
 
 from dataclasses import dataclass
 
@@ -21,6 +21,6 @@ class Gateway:
     answers: LargeAnswers
     other_stages: dict[str, str]
 
-    def standing(self, caller: Caller) -> Reservation:
-        """What is left of the caller's allowance, as far as is known without asking."""
-        return self.embed.allowances.standing(caller.workspace.name, caller.workspace.limits)
+    def remaining(self, caller: Caller) -> Reservation:
+        """What is left of the caller's allowance, as far as this function knows without asking."""
+        return self.embed.rate_limits.remaining(caller.workspace.name, caller.workspace.limits)

@@ -31,32 +31,21 @@ class MalformedKeys(ValueError):
     """The document is not one of keys; the message names the field."""
 
 
-class _KeyRow(msgspec.Struct, omit_defaults=True):
-    sha256: str
-    created: int
-    expires: int | None = None
-    disabled: bool = False
-    models: list[str] | None = None
-    label: str = ""
-    dialect: str | None = None
-
-
 class _Document(msgspec.Struct):
-    keys: dict[str, _KeyRow]
+    keys: dict[str, KeyRecord]
 
 
 def encode_records(records: KeyRecords) -> str:
     """The document that holds these keys."""
-    return msgspec.json.encode(_Document({key_id: _row(record) for key_id, record in records.items()})).decode()
+    return msgspec.json.encode(_Document(dict(records)), order="deterministic").decode()
 
 
 def decode_records(document: str) -> KeyRecords:
     """The keys that a document holds; raises `MalformedKeys`."""
     try:
-        rows = msgspec.json.decode(document, type=_Document).keys
+        return msgspec.json.decode(document, type=_Document).keys
     except msgspec.MsgspecError as error:
         raise MalformedKeys(str(error)) from error
-    return {key_id: _record(key_id, row) for key_id, row in rows.items()}
 
 
 class SecretApiKeys:
@@ -77,15 +66,15 @@ class SecretApiKeys:
         if workspace in self._unknown:
             return _NONE
         try:
-            return await self._known.get(workspace, suffices=lambda records: key_id in records)
+            return self._known.get(workspace, suffices=lambda records: key_id in records)
         except NotFound:
             self._unknown.add(workspace)
             return _NONE
         except AwsError as error:
             raise StoreUnavailable("API keys cannot be checked at the moment. Try again shortly.") from error
 
-    async def _load(self, workspace: str) -> KeyRecords:
-        document = await self._secrets.text(self._prefix + workspace)
+    def _load(self, workspace: str) -> KeyRecords:
+        document = self._secrets.text(self._prefix + workspace)
         try:
             return decode_records(document)
         except MalformedKeys as error:
@@ -112,28 +101,3 @@ class _Unknown:
         self._until[workspace] = self._clock() + UNKNOWN
         if len(self._until) > MAX_UNKNOWN:
             del self._until[next(iter(self._until))]
-
-
-def _row(record: KeyRecord) -> _KeyRow:
-    return _KeyRow(
-        sha256=record.sha256,
-        created=record.created,
-        expires=record.expires,
-        disabled=record.disabled,
-        models=None if record.models is None else sorted(record.models),
-        label=record.label,
-        dialect=record.dialect,
-    )
-
-
-def _record(key_id: str, row: _KeyRow) -> KeyRecord:
-    return KeyRecord(
-        key_id=key_id,
-        sha256=row.sha256,
-        created=row.created,
-        expires=row.expires,
-        disabled=row.disabled,
-        models=None if row.models is None else frozenset(row.models),
-        label=row.label,
-        dialect=row.dialect,
-    )

@@ -29,17 +29,17 @@ class SecretProviderKeys:
     async def key(self, name: str) -> str:
         """The vendor's key kept under that name; raises `ProviderUnavailable` when there is none."""
         try:
-            key = await self._keys.get(name)
+            key = self._keys.get(name)
         except AwsError as error:
             raise ProviderUnavailable(f"The key {name!r} of the provider cannot be read at the moment.") from error
         if key is None:
             raise ProviderUnavailable(f"The gateway's operator has set no key {name!r} for the provider.")
         return key
 
-    async def _load(self, name: str) -> str | None:
+    def _load(self, name: str) -> str | None:
         try:
             # A trailing line break is what an editor or a shell adds, never part of a key.
-            return (await self._secrets.text(self._prefix + name)).strip() or None
+            return self._secrets.text(self._prefix + name).strip() or None
         except NotFound:
             return None
 

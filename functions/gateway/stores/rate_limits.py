@@ -1,31 +1,34 @@
 """Requests and tokens per workspace and minute, counted in DynamoDB: one item per window, one write per request.
 
-The write is conditional, so the counters never exceed their limits by an admission, whoever else writes. What a call
-turned out to use is added to the next write of the same window; until then it is remembered here.
+The write is conditional, so no admission brings a counter above its limit, whoever else writes. What a call turned out
+to use is added to the next write of the same window; until then it is kept here.
 """
 
+import math
 from collections.abc import Callable
+from functools import partial
 from typing import Final, NamedTuple, Protocol
 
 import msgspec
 
-from gateway.aws.dynamodb import Attribute, DynamoDb, old_item
+from gateway.aws.dynamodb import Attribute, Attributes, DynamoDb, PendingUpdate, old_item
 from gateway.aws.errors import AwsError, ConditionFailed, reason_of
 from gateway.core.caller import Limits
 from gateway.core.errors import AllowanceExhausted, RequestTooLarge
+from gateway.core.ports import PendingWrite, nothing_pending
 from gateway.core.rate_limit import WINDOW, Reservation, seconds_left, window_of
 from gateway.stores.circuit_breaker import CircuitBreaker
 
 TIMEOUT: Final = 0.3
 """Seconds to wait for DynamoDB before the function counts for itself."""
-KEPT: Final = 600
+ITEM_TTL: Final = 600
 """Seconds for which a window's item outlives the window."""
 MAX_CARRIED_WINDOWS: Final = 10
-"""Windows from which an excess is taken; more cannot come of what is admitted at all."""
-LARGE: Final = 16
-"""A correction of more than a sixteenth of the budget is written at once: others wait for it."""
-SHARE: Final = 10
-"""While DynamoDB cannot be asked, a function admits a tenth of the limits by its own count."""
+"""Windows from which an excess is taken: one request can overdraw at most ten."""
+URGENT_FRACTION: Final = 1 / 16
+"""A correction above this part of the budget is written at once, so that other functions see it."""
+FALLBACK_SHARE: Final = 0.1
+"""The part of the limits that a function admits by its own count while DynamoDB cannot be asked."""
 
 
 class Counts(NamedTuple):
@@ -46,17 +49,24 @@ class LimitReached(Exception):
         self.counts = counts
 
 
+class PendingCounts(Protocol):
+    """A correction that was sent."""
+
+    def finish(self) -> Counts:
+        """The counters after it. Raises `AwsError`."""
+
+
 class Counters(Protocol):
     """Where all functions count together. Failures are `AwsError`s."""
 
-    async def take(self, workspace: str, window: int, *, tokens: int, limits: Limits) -> Counts:
+    def take(self, workspace: str, window: int, *, tokens: int, limits: Limits) -> Counts:
         """Count one request and `tokens` (which corrections may make negative), all or nothing.
 
-        Raises `LimitReached`, and counts nothing, if afterwards there were more requests or tokens than the limits say.
+        Raises `LimitReached`, and counts nothing, if either counter would then be above its limit.
         """
 
-    async def correct(self, workspace: str, window: int, *, tokens: int) -> Counts:
-        """Add `tokens` (or take them away), whatever the limits; how the counters stand after it."""
+    def begin_correct(self, workspace: str, window: int, *, tokens: int) -> PendingCounts:
+        """Begin to add `tokens` (or to take them away), whatever the limits."""
 
 
 class SharedRateLimits:
@@ -99,32 +109,33 @@ class SharedRateLimits:
         if spent and spent.requests >= limits.requests:
             raise asked.exhausted(spent)
         if self._breaker.is_open:
-            return self._reserve_alone(asked, "paused")
-        return await self._reserve_together(asked)
+            return self._reserve_locally(asked, "paused")
+        return self._reserve_shared(asked)
 
-    def standing(self, workspace: str, limits: Limits) -> Reservation:
-        """What was left of this minute's allowance when this function last saw it; asks and takes nothing."""
+    def remaining(self, workspace: str, limits: Limits) -> Reservation:
+        """What was left of this minute's allowance when this function last saw it; asks nobody and takes nothing."""
         now = self._clock()
         self._enter(window_of(now))
         return _Asked(workspace, limits, 0, now).granted(self._seen.get(workspace, Counts()))
 
-    async def settle(self, reservation: Reservation, tokens: int) -> None:
-        """Replace the reservation's estimate by what was used; to be called once."""
+    def settle(self, reservation: Reservation, tokens: int) -> PendingWrite:
+        """Begin to replace the reservation's estimate by what was used; to be called once."""
         self._enter(window_of(self._clock()))
         if reservation.window != self._window:
-            return  # nobody reserves in that window any more
+            return nothing_pending  # nobody reserves in that window any more
         workspace, correction = reservation.workspace, tokens - reservation.tokens
         if reservation.local:
             self._own[workspace] = self._own.get(workspace, Counts()).plus(0, correction)
-            return
+            return nothing_pending
         self._owe(workspace, self._window, correction)
         if self._is_urgent(self._owed.get(workspace, 0), reservation) and not self._breaker.is_open:
-            await self._write_correction(workspace, self._window, reservation.limits)
+            return self._begin_correction(workspace, reservation)
+        return nothing_pending
 
     @staticmethod
     def _is_urgent(owed: int, reservation: Reservation) -> bool:
-        """Whether others wait for the correction, or would be let in where nothing is left."""
-        return abs(owed) * LARGE > reservation.limits.tokens or owed > reservation.remaining_tokens
+        """Whether other functions must see the correction, or would admit requests where nothing is left."""
+        return abs(owed) > URGENT_FRACTION * reservation.limits.tokens or owed > reservation.remaining_tokens
 
     def _enter(self, window: int) -> None:
         if window != self._window:
@@ -132,13 +143,10 @@ class SharedRateLimits:
             for of_the_window_before in (self._owed, self._spent, self._own, self._seen):
                 of_the_window_before.clear()
 
-    async def _reserve_together(self, asked: "_Asked") -> Reservation:
-        # Taken before the first await, so that no two writes carry the same correction.
+    def _reserve_shared(self, asked: "_Asked") -> Reservation:
         owed = self._owed.pop(asked.workspace, 0)
         try:
-            counts = await self._counters.take(
-                asked.workspace, asked.window, tokens=asked.tokens + owed, limits=asked.limits
-            )
+            counts = self._counters.take(asked.workspace, asked.window, tokens=asked.tokens + owed, limits=asked.limits)
         except LimitReached as reached:
             self._breaker.succeeded()
             self._owe(asked.workspace, asked.window, owed)
@@ -146,7 +154,7 @@ class SharedRateLimits:
         except AwsError as error:
             self._breaker.failed()
             self._owe_unsure(asked.workspace, asked.window, owed)
-            return self._reserve_alone(asked, reason_of(error))
+            return self._reserve_locally(asked, reason_of(error))
         except BaseException:
             self._owe_unsure(asked.workspace, asked.window, owed)
             raise
@@ -164,7 +172,7 @@ class SharedRateLimits:
             self._spent[asked.workspace] = counts  # requests are never given back: no need to ask again
         return asked.exhausted(counts)
 
-    def _reserve_alone(self, asked: "_Asked", reason: str) -> Reservation:
+    def _reserve_locally(self, asked: "_Asked", reason: str) -> Reservation:
         self._on_fallback(reason)
         share = Limits(requests=_share(asked.limits.requests), tokens=_share(asked.limits.tokens))
         before = self._own.get(asked.workspace, Counts())
@@ -175,25 +183,34 @@ class SharedRateLimits:
             self._own[asked.workspace] = after
         return asked.granted(after, share=share)
 
-    async def _write_correction(self, workspace: str, window: int, limits: Limits) -> None:
+    def _begin_correction(self, workspace: str, reservation: Reservation) -> PendingWrite:
         owed = self._owed.pop(workspace, 0)
         try:
-            counts = await self._counters.correct(workspace, window, tokens=owed)
-        except BaseException as error:
-            self._owe_unsure(workspace, window, owed)
-            if not isinstance(error, AwsError):
-                raise
-            self._breaker.failed()
-        else:
-            await self._carry_over(workspace, window, min(owed, counts.tokens - limits.tokens), limits)
+            pending = self._counters.begin_correct(workspace, reservation.window, tokens=owed)
+        except AwsError:
+            self._correction_failed(workspace, reservation.window, owed)
+            return nothing_pending
+        return partial(self._finish_correction, pending, reservation, owed)
 
-    async def _carry_over(self, workspace: str, window: int, excess: int, limits: Limits) -> None:
-        """What a request used beyond all that was left is taken from the minutes that follow."""
-        later = range(window + 1, window + 1 + MAX_CARRIED_WINDOWS)
-        parts = range(excess, 0, -limits.tokens)
+    def _finish_correction(self, pending: PendingCounts, reservation: Reservation, owed: int) -> None:
         try:
-            for place, left in zip(later, parts, strict=False):
-                await self._counters.correct(workspace, place, tokens=min(left, limits.tokens))
+            counts = pending.finish()
+        except AwsError:
+            self._correction_failed(reservation.workspace, reservation.window, owed)
+        else:
+            self._carry_over(reservation, min(owed, counts.tokens - reservation.limits.tokens))
+
+    def _correction_failed(self, workspace: str, window: int, owed: int) -> None:
+        self._breaker.failed()
+        self._owe_unsure(workspace, window, owed)
+
+    def _carry_over(self, reservation: Reservation, excess: int) -> None:
+        """What a request used beyond all that was left is taken from the minutes that follow."""
+        budget = reservation.limits.tokens
+        later = range(reservation.window + 1, reservation.window + 1 + MAX_CARRIED_WINDOWS)
+        try:
+            for window, left in zip(later, range(excess, 0, -budget), strict=False):
+                self._counters.begin_correct(reservation.workspace, window, tokens=min(left, budget)).finish()
         except AwsError:
             self._breaker.failed()
 
@@ -202,7 +219,7 @@ class SharedRateLimits:
             self._owed[workspace] = self._owed.get(workspace, 0) + tokens
 
     def _owe_unsure(self, workspace: str, window: int, tokens: int) -> None:
-        """Owe what may have been written or not: tokens given back twice would be admitted twice, so they are not."""
+        """Owe what may or may not have been written. Giving tokens back twice would admit too much, so they are lost."""
         self._owe(workspace, window, max(tokens, 0))
 
 
@@ -219,7 +236,7 @@ class _Asked(NamedTuple):
         return window_of(self.now)
 
     def granted(self, counts: Counts, *, share: Limits | None = None) -> Reservation:
-        return self._standing(counts, self.tokens, share)
+        return self._allowance(counts, self.tokens, share)
 
     def exhausted(self, counts: Counts, *, share: Limits | None = None) -> AllowanceExhausted:
         limits = share or self.limits
@@ -230,10 +247,10 @@ class _Asked(NamedTuple):
             f"({getattr(self.limits, limited_by)} {limited_by} per minute{left if limited_by == 'tokens' else ''}).",
             retry_after=seconds_left(self.now),
             limited_by=limited_by,
-            standing=self._standing(counts, 0, share),
+            allowance=self._allowance(counts, 0, share),
         )
 
-    def _standing(self, counts: Counts, tokens: int, share: Limits | None) -> Reservation:
+    def _allowance(self, counts: Counts, tokens: int, share: Limits | None) -> Reservation:
         limits = share or self.limits
         return Reservation(
             workspace=self.workspace,
@@ -248,7 +265,7 @@ class _Asked(NamedTuple):
 
 
 def _share(limit: int) -> int:
-    return -(-limit // SHARE)
+    return math.ceil(limit * FALLBACK_SHARE)
 
 
 class TableCounters:
@@ -259,36 +276,30 @@ class TableCounters:
         self._dynamodb = dynamodb
         self._table = table
 
-    async def take(self, workspace: str, window: int, *, tokens: int, limits: Limits) -> Counts:
+    def take(self, workspace: str, window: int, *, tokens: int, limits: Limits) -> Counts:
         """See `Counters`."""
+        bounds: Attributes = {":most": {"N": str(limits.requests)}, ":room": {"N": str(limits.tokens - tokens)}}
+        condition = _condition(tokens, limits)
         try:
-            item = await self._add(
-                workspace,
-                window,
-                requests=1,
-                tokens=tokens,
-                condition=_condition(tokens, limits),
-                bounds={":most": {"N": str(limits.requests)}, ":room": {"N": str(limits.tokens - tokens)}},
-            )
+            return self._begin_add(workspace, window, 1, tokens, condition=condition, bounds=bounds).finish()
         except ConditionFailed as error:
             raise LimitReached(_counts(old_item(error, _Item))) from error
-        return _counts(item)
 
-    async def correct(self, workspace: str, window: int, *, tokens: int) -> Counts:
+    def begin_correct(self, workspace: str, window: int, *, tokens: int) -> PendingCounts:
         """See `Counters`."""
-        return _counts(await self._add(workspace, window, requests=0, tokens=tokens))
+        return self._begin_add(workspace, window, 0, tokens)
 
-    async def _add(
+    def _begin_add(
         self,
         workspace: str,
         window: int,
-        *,
         requests: int,
         tokens: int,
+        *,
         condition: str | None = None,
-        bounds: dict[str, dict[str, str | bytes | memoryview]] | None = None,
-    ) -> "_Item":
-        return await self._dynamodb.update_item(
+        bounds: Attributes | None = None,
+    ) -> "_PendingItem":
+        update = self._dynamodb.begin_update_item(
             self._table,
             {"window": {"S": f"{workspace}#{window}"}},
             _Item,
@@ -298,12 +309,20 @@ class TableCounters:
             values={
                 ":requests": {"N": str(requests)},
                 ":tokens": {"N": str(tokens)},
-                ":expires_at": {"N": str((window + 1) * WINDOW + KEPT)},
+                ":expires_at": {"N": str((window + 1) * WINDOW + ITEM_TTL)},
                 **(bounds or {}),
             },
-            # Counted twice, it admits too little, never too much; given back twice, it would.
+            # Sent twice, a count admits too little, never too much; a refund sent twice would admit too much.
             repeatable=tokens >= 0,
         )
+        return _PendingItem(update)
+
+
+class _PendingItem(NamedTuple):
+    update: "PendingUpdate[_Item]"
+
+    def finish(self) -> Counts:
+        return _counts(self.update.finish())
 
 
 class _Item(msgspec.Struct):

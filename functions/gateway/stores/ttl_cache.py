@@ -1,7 +1,7 @@
 """What a warm function remembers of a slow store: for a while as fresh, and for longer while the store is down."""
 
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
@@ -30,7 +30,7 @@ class TtlCache(Generic[Value]):
 
     def __init__(
         self,
-        load: Callable[[str], Awaitable[Value]],
+        load: Callable[[str], Value],
         *,
         fresh: Callable[[Value], float],
         stale: float,
@@ -44,26 +44,26 @@ class TtlCache(Generic[Value]):
         self._clock = clock
         self._kept: OrderedDict[str, _Kept[Value]] = OrderedDict()
 
-    async def get(self, name: str, *, suffices: Callable[[Value], bool] | None = None) -> Value:
+    def get(self, name: str, *, suffices: Callable[[Value], bool] | None = None) -> Value:
         """The value of that name; raises `AwsError` if the store fails and no old value is young enough.
 
         A remembered value that does not suffice makes it look again, but not more often than every `LOOK_AGAIN`.
         """
         kept = self._kept.get(name)
         if kept is None:
-            return await self._fetch(name)
+            return self._fetch(name)
         self._kept.move_to_end(name)
         now = self._clock()
         if now - kept.loaded < self._fresh(kept.value) and (suffices is None or suffices(kept.value)):
             return kept.value
         if now - kept.tried < LOOK_AGAIN and now - kept.loaded < self._stale:
             return kept.value
-        return await self._refresh(name, kept)
+        return self._refresh(name, kept)
 
-    async def _refresh(self, name: str, kept: _Kept[Value]) -> Value:
+    def _refresh(self, name: str, kept: _Kept[Value]) -> Value:
         kept.tried = self._clock()
         try:
-            return await self._fetch(name)
+            return self._fetch(name)
         except NotFound:
             del self._kept[name]
             raise
@@ -72,8 +72,8 @@ class TtlCache(Generic[Value]):
                 return kept.value
             raise
 
-    async def _fetch(self, name: str) -> Value:
-        value = await self._load(name)
+    def _fetch(self, name: str) -> Value:
+        value = self._load(name)
         now = self._clock()
         self._kept[name] = _Kept(value, loaded=now, tried=now)
         self._kept.move_to_end(name)

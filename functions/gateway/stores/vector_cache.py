@@ -1,16 +1,16 @@
-"""Vectors already computed: the warm function's memory first, DynamoDB second. It never fails: it only forgets.
+"""Vectors already computed: the warm function's memory first, DynamoDB second. It never fails: at worst it has nothing.
 
 An item is `{key: B, vector: B (little-endian float32), tokens: N, expires_at: N (Unix seconds)}`.
 """
 
 import time
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, Final, Generic, Protocol, TypeVar
 
 import msgspec
 
-from gateway.aws.client import giving_way
 from gateway.aws.dynamodb import (
     MAX_ITEMS,
     MAX_KEYS,
@@ -22,13 +22,14 @@ from gateway.aws.dynamodb import (
     DynamoDb,
 )
 from gateway.aws.errors import AwsError, reason_of
-from gateway.core.ports import CachedVector
+from gateway.core.ports import CachedVector, PendingWrite, nothing_pending
 from gateway.core.vectors import FLOAT32
 from gateway.stores.circuit_breaker import AdaptiveTimeout, CircuitBreaker
-from gateway.stores.vector_memory import VectorMemory
 
 MEMORY: Final = 32 * 1024 * 1024
 """Bytes of vectors that a warm function remembers."""
+OVERHEAD: Final = 400
+"""Bytes that remembering a vector costs beyond the vector: its key, its place, its objects."""
 MAX_SIDE_BY_SIDE: Final = 8
 """Batches on the wire at the same time, each on its own connection."""
 
@@ -70,45 +71,57 @@ class TableVectorCache:
         found = {key: vector for key in keys if (vector := self._memory.get(key))}
         missing: list[Ask] = [{"key": {"B": key}} for key in dict.fromkeys(keys) if key not in found]
 
+        def send(keys: Sequence[Ask]) -> BatchGet[_Item]:
+            return self._dynamodb.begin_batch_get(self._table, keys, _Item, attributes=_ATTRIBUTES)
+
         def take(page: BatchPage[_Item]) -> Sequence[Ask]:
             found.update(self._vectors(page.items))
             return page.unprocessed
 
-        def begin(keys: Sequence[Ask]) -> BatchGet[_Item]:
-            return self._dynamodb.begin_batch_get(self._table, keys, _Item, attributes=_ATTRIBUTES)
-
-        await self._exchange(missing, _Traffic(begin, take, MAX_KEYS, self._reading))
+        self._begin(missing, BatchPipeline(send, take, MAX_KEYS, self._reading))()
         return found
 
-    async def put(self, vectors: Mapping[bytes, CachedVector], ttl: int) -> None:
-        """Remember for `ttl` seconds: in memory, and in DynamoDB if it will."""
+    def put(self, vectors: Mapping[bytes, CachedVector], ttl: int) -> PendingWrite:
+        """Keep them for `ttl` seconds: in memory at once, and in DynamoDB if it will."""
         if ttl <= 0:
-            return
+            return nothing_pending
         expires_at = int(self._clock()) + ttl
         for key, vector in vectors.items():
             self._memory.put(key, vector, expires_at)
         items = [_to_send(key, vector, expires_at) for key, vector in vectors.items()]
 
-        def begin(items: Sequence[Ask]) -> BatchPut:
+        def send(items: Sequence[Ask]) -> BatchPut:
             return self._dynamodb.begin_batch_put(self._table, items)
 
-        await self._exchange(items, _Traffic(begin, lambda unprocessed: unprocessed, MAX_ITEMS, self._writing))
+        return self._begin(items, BatchPipeline(send, lambda unprocessed: unprocessed, MAX_ITEMS, self._writing))
 
-    async def _exchange(self, asks: Sequence[Ask], traffic: "_Traffic[Any]") -> None:  # of whatever pages
+    def _begin(self, asks: Sequence[Ask], pipeline: "BatchPipeline[Any]") -> PendingWrite:  # of whichever pages
+        """Send the first batches; the rest is sent, and every reply read, when the result is called."""
         if not asks:
-            return
+            return nothing_pending
         if self._breaker.is_open:
             self._on_failure("paused")
-            return
+            return nothing_pending
         try:
-            left = await traffic.run(asks)
+            pipeline.start(asks)
         except AwsError as error:
-            self._breaker.failed()
-            self._on_failure(reason_of(error))
+            self._failed(error)
+            return nothing_pending
+        return partial(self._finish, pipeline)
+
+    def _finish(self, pipeline: "BatchPipeline[Any]") -> None:  # of whichever pages
+        try:
+            is_complete = pipeline.finish()
+        except AwsError as error:
+            self._failed(error)
             return
         self._breaker.succeeded()
-        if left:
+        if not is_complete:
             self._on_failure("unprocessed")
+
+    def _failed(self, error: AwsError) -> None:
+        self._breaker.failed()
+        self._on_failure(reason_of(error))
 
     def _vectors(self, items: Iterable["_Item"]) -> Iterator[tuple[bytes, CachedVector]]:
         for item in items:
@@ -139,45 +152,50 @@ class _Batch(Protocol[Page_co]):
     def abandon(self) -> None: ...
 
 
-class _Traffic(Generic[Page_co]):
+class BatchPipeline(Generic[Page_co]):
     """Asks in batches of `size`, several of them on the wire at once.
 
-    `begin` sends a batch; `take` is given its page, and says what has to be asked once more.
+    `send` sends a batch; `take` gets its page and returns what has to be asked once more.
     """
 
     def __init__(
         self,
-        begin: Callable[[Sequence[Ask]], _Batch[Page_co]],
+        send: Callable[[Sequence[Ask]], _Batch[Page_co]],
         take: Callable[[Page_co], Sequence[Ask]],
         size: int,
         patience: AdaptiveTimeout,
     ) -> None:
-        self._begin = begin
+        self._send_batch = send
         self._take = take
         self._size = size
         self._patience = patience
-        self._granted = 0
+        self._tries_left = 0
         self._waiting: deque[Sequence[Ask]] = deque()
         self._under_way: deque[_Batch[Page_co]] = deque()
 
-    async def run(self, asks: Sequence[Ask]) -> bool:
-        """Exchange everything; whether DynamoDB left something out. Raises `AwsError`."""
+    def start(self, asks: Sequence[Ask]) -> None:
+        """Send the first batches. Raises `AwsError`."""
         self._waiting.extend(asks[start : start + self._size] for start in range(0, len(asks), self._size))
-        # What DynamoDB left out is asked for at once, and so not without end.
-        self._granted = 2 * len(self._waiting) + 2
+        # What DynamoDB left out is asked for at once, so there must be an end to it.
+        self._tries_left = 2 * len(self._waiting) + 2
         try:
             self._send()
-            await giving_way()
+        except BaseException:
+            self._abandon()
+            raise
+
+    def finish(self) -> bool:
+        """Read every reply and send what still waits; whether DynamoDB left nothing out. Raises `AwsError`."""
+        try:
             self._receive()
         finally:
-            for batch in self._under_way:
-                batch.abandon()
-        return bool(self._waiting)
+            self._abandon()
+        return not self._waiting
 
     def _send(self) -> None:
-        while self._waiting and self._granted and len(self._under_way) < MAX_SIDE_BY_SIDE:
-            self._granted -= 1
-            self._under_way.append(self._begin(self._waiting.popleft()))
+        while self._waiting and self._tries_left and len(self._under_way) < MAX_SIDE_BY_SIDE:
+            self._tries_left -= 1
+            self._under_way.append(self._send_batch(self._waiting.popleft()))
 
     def _receive(self) -> None:
         is_first = True
@@ -193,9 +211,13 @@ class _Traffic(Generic[Page_co]):
         try:
             return batch.finish(self._patience.limit)
         finally:
-            # The first reply tells the latency; those behind it have often arrived by then.
+            # The first reply shows the latency; those behind it have often arrived by then.
             if measured:
                 self._patience.saw(time.perf_counter() - started)
+
+    def _abandon(self) -> None:
+        for batch in self._under_way:
+            batch.abandon()
 
 
 def _to_send(key: bytes, vector: CachedVector, expires_at: int) -> Attributes:
@@ -218,3 +240,54 @@ def _read(item: _Item) -> tuple[bytes, CachedVector, int] | None:
 
 def _number(attribute: Attribute) -> int | None:
     return int(attribute.N) if attribute.N and attribute.N.isdigit() else None
+
+
+class VectorMemory:
+    """`size` is in bytes, `clock` Unix time."""
+
+    def __init__(self, size: int, clock: Callable[[], float]) -> None:
+        self._size = size
+        self._clock = clock
+        self._used = 0
+        self._vectors: OrderedDict[bytes, tuple[CachedVector, float]] = OrderedDict()
+
+    @property
+    def used(self) -> int:
+        """Bytes."""
+        return self._used
+
+    def get(self, key: bytes) -> CachedVector | None:
+        """The vector of that key, if it is remembered and has not expired."""
+        kept = self._vectors.get(key)
+        if kept is None:
+            return None
+        vector, expires_at = kept
+        if expires_at <= self._clock():
+            self._forget(key)
+            return None
+        self._vectors.move_to_end(key)
+        return vector
+
+    def put(self, key: bytes, vector: CachedVector, expires_at: float) -> None:
+        """Remember until that Unix time, or until others need the room."""
+        if key in self._vectors:
+            self._forget(key)
+        self._vectors[key] = (_own(vector), expires_at)
+        self._used += _cost(vector)
+        while self._used > self._size:
+            self._forget(next(iter(self._vectors)))
+
+    def _forget(self, key: bytes) -> None:
+        vector, _ = self._vectors.pop(key)
+        self._used -= _cost(vector)
+
+
+def _cost(vector: CachedVector) -> int:
+    return len(vector.vector) + OVERHEAD
+
+
+def _own(vector: CachedVector) -> CachedVector:
+    # A view would keep the whole reply alive that it was cut from.
+    if isinstance(vector.vector, bytes):
+        return vector
+    return CachedVector(vector=bytes(vector.vector), tokens=vector.tokens)

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core.ports import CachedVector
-from gateway.stores.vector_memory import OVERHEAD, VectorMemory
+from gateway.stores.vector_cache import OVERHEAD, VectorMemory
 
 KEYS = [bytes([number]) * 32 for number in range(8)]
 
