@@ -1,7 +1,18 @@
-"""The app: dialects on operations. Whatever falls outside a route is answered in the likeliest dialect."""
+"""The whole HTTP interface. Layers that a request passes, outermost first:
+
+1. `functions/api.py`: Mangum makes an ASGI request of API Gateway's event.
+2. `RequestIdMiddleware`: the request gets its id, and every answer carries it.
+3. CORS, where pages of other origins are allowed: it answers preflight requests, which belong to no dialect.
+4. FastAPI's routes: the dialects in the order of `ROUTERS`, then the OpenAPI page.
+5. `dialects/_router.py`: `DialectRoute` makes the request's context, renders failures, writes the log line.
+6. `authenticated`, a dependency of every endpoint: who asks, and whether the region in the path is here.
+7. The dialect's endpoint: wire model → core → operation → wire; then headers, gzip, size (`dialects/_response.py`).
+
+What no route takes (`unmatched`: unknown paths, wrong methods) is answered in the likeliest dialect.
+"""
 
 from collections.abc import Sequence
-from functools import lru_cache
+from uuid import uuid4
 
 from fastapi import FastAPI, Request, Response
 from starlette.datastructures import MutableHeaders
@@ -11,16 +22,16 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway import openapi
 from gateway.core.errors import GatewayError, MethodNotAllowed, ResourceNotFound
-from gateway.dialects import azure, azure_openai, ctyun, gemini, openai
-from gateway.dialects._context import Answer, Dialect, RequestContext
-from gateway.dialects._router import DialectRoute, request_id, serve
+from gateway.dialects import azure, azure_openai, ctyun, gemini, gemini_models, openai
+from gateway.dialects._context import Dialect
+from gateway.dialects._router import answer
 from gateway.operations.gateway import Gateway
 
 NOT_FOUND, METHOD_NOT_ALLOWED = 404, 405
 
 # OpenAI's come last: Azure's `/openai/deployments/{deployment}/…` must be tried before its `/openai/{region}/…`, and
 # Gemini's, which look at the credential, before its `/v1/models`.
-ROUTERS = (gemini.router, azure.router, azure_openai.router, ctyun.router, openai.router)
+ROUTERS = (gemini.router, gemini_models.router, azure.router, azure_openai.router, ctyun.router, openai.router)
 
 DIALECT_BY_PREFIX: tuple[tuple[str, Dialect], ...] = (
     ("/v1beta", gemini.DIALECT),
@@ -57,78 +68,31 @@ EXPOSED_HEADERS = (
     "x-ratelimit-reset-tokens",
     "x-request-id",
 )
-"""What a page of a permitted origin may read."""
+"""What a page of an allowed origin may read."""
 
 
-def create_app(gateway: Gateway, *, cors_origins: Sequence[str] = ()) -> "Dialects | Identify":
+def create_app(gateway: Gateway, *, cors_origins: Sequence[str] = ()) -> FastAPI:
     """The whole HTTP interface on these operations, open to web pages of these origins."""
-    app = Dialects(Identify(_create_rest(gateway)), gateway)
-    # Around it all, as a page's preflight is nobody's else.
-    return Identify(_admit_pages(app, cors_origins)) if cors_origins else app
-
-
-def _create_rest(gateway: Gateway) -> FastAPI:
-    """What is behind the dialects: documents, wrong methods, paths that nobody has."""
     app = FastAPI(title="Embeddings gateway", openapi_url=None, redirect_slashes=False)
     app.state.gateway = gateway
     for router in ROUTERS:
+        # `include_router` would make, and analyse, every route a second time.
         app.router.routes.extend(router.routes)
     app.router.routes.extend(openapi.routes)
-    app.add_exception_handler(NOT_FOUND, _outside)
-    app.add_exception_handler(METHOD_NOT_ALLOWED, _outside)
+    app.add_exception_handler(NOT_FOUND, unmatched)
+    app.add_exception_handler(METHOD_NOT_ALLOWED, unmatched)
+    if cors_origins:
+        add_cors(app, cors_origins)
+    app.add_middleware(RequestIdMiddleware)
     return app
 
 
-class Dialects:
-    """Hands a request to the dialect that has a route for it, and others on.
-
-    FastAPI's own way to a route would be a tenth of what a single text costs.
-    """
-
-    def __init__(self, app: ASGIApp, gateway: Gateway) -> None:
-        self.app = app
-        self.gateway = gateway
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        for route in _fitting(scope["path"]) if scope["type"] == "http" else ():
-            match, found = route.matches(scope)
-            if match is Match.FULL:
-                request = Request({**scope, **found}, receive)
-                answer = await serve(request, self.gateway, route.dialect, route.endpoint)
-                headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers.items()]
-                await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-                await send({"type": "http.response.body", "body": answer.body})
-                return
-        await self.app(scope, receive, send)
-
-
-@lru_cache(maxsize=256)
-def _fitting(path: str) -> tuple[DialectRoute, ...]:
-    return tuple(route for router in ROUTERS for route in router.routes if route.fits(path))
-
-
-class Identify:
-    """Gives a request id to the answers that no dialect makes: documents, and what a page asks before it calls."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def send_identified(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                if "x-request-id" not in headers:
-                    headers["x-request-id"] = request_id(Request(scope))
-            await send(message)
-
-        await self.app(scope, receive, send_identified)
-
-
-def _admit_pages(app: ASGIApp, origins: Sequence[str]) -> ASGIApp:
+def add_cors(app: FastAPI, origins: Sequence[str]) -> None:
+    """Let web pages of these origins call."""
     from starlette.middleware.cors import CORSMiddleware  # noqa: PLC0415  (few stages have pages for callers)
 
-    return CORSMiddleware(
-        app,
+    app.add_middleware(
+        CORSMiddleware,
         allow_origins=origins,
         allow_methods=["GET", "POST", "PATCH", "DELETE"],
         allow_headers=["*"],
@@ -137,39 +101,57 @@ def _admit_pages(app: ASGIApp, origins: Sequence[str]) -> ASGIApp:
     )
 
 
-async def _outside(request: Request, exception: Exception) -> Response:
-    """An unknown path or a wrong method."""
+class RequestIdMiddleware:
+    """Gives every request an id, `request.state.request_id`, and every answer the header `x-request-id`."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request_id = _request_id(scope)
+        scope.setdefault("state", {})["request_id"] = request_id
+
+        async def send_with_id(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).setdefault("x-request-id", request_id)
+            await send(message)
+
+        await self.app(scope, receive, send_with_id)
+
+
+def _request_id(scope: Scope) -> str:
+    """The invocation's id, so that a caller's complaint leads to its log line."""
+    return str(getattr(scope.get("aws.context"), "aws_request_id", "")) or uuid4().hex
+
+
+async def unmatched(request: Request, exception: Exception) -> Response:
+    """The answer to an unknown path or a wrong method."""
     dialect = _dialect_of(request)
 
-    async def refuse(_: RequestContext) -> Answer:
+    async def refuse(_: Request) -> Response:
         raise _cause(request, exception, dialect)
 
-    answer = await serve(request, request.app.state.gateway, dialect, refuse)
-    return Response(answer.body, status_code=answer.status, headers=answer.headers)
+    return await answer(request, dialect, refuse)
 
 
 def _cause(request: Request, exception: Exception, dialect: Dialect) -> GatewayError:
     # To POST models/m:verb with an unknown verb is no wrong method, though a model might have that name.
-    if (
-        isinstance(exception, HTTPException)
-        and exception.status_code == METHOD_NOT_ALLOWED
-        and not _asks_a_verb(request)
-    ):
-        allowed = (exception.headers or {}).get("Allow", "").split(", ")
-        usual = sorted(set(allowed) - {"HEAD"})
+    if isinstance(exception, HTTPException) and exception.status_code == METHOD_NOT_ALLOWED and not _has_verb(request):
+        allowed = sorted((exception.headers or {}).get("Allow", "").split(", "))
+        usual = [method for method in allowed if method != "HEAD"]
         return MethodNotAllowed(f"{request.method} is not allowed here; use {' or '.join(usual)}.", allowed=allowed)
     return ResourceNotFound(
         f"There is nothing at {request.method} {request.url.path}. There is: {', '.join(dialect.paths)}."
     )
 
 
-def _asks_a_verb(request: Request) -> bool:
+def _has_verb(request: Request) -> bool:
     return request.method == "POST" and ":" in request.url.path.rpartition("/")[2]
 
 
 def _dialect_of(request: Request) -> Dialect:
     """The dialect whose path it is, or else the one that its beginning suggests, or else the credential."""
-    if request.url.path.startswith("/v1/models/") and _asks_a_verb(request):
+    if request.url.path.startswith("/v1/models/") and _has_verb(request):
         return gemini.DIALECT
     return _owner(request) or _suggested(request.url.path) or _likeliest(request)
 

@@ -1,23 +1,38 @@
-"""What OpenAI, Azure OpenAI and Ctyun have in common: the body, the list of vectors, the models, when to try again."""
+"""What OpenAI, Azure and Ctyun have in common: the body and its `input`, the list of vectors, errors."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import PydanticCustomError
 
 from gateway.core import errors, vectors
-from gateway.core.catalogue import Model
-from gateway.core.embedding import CacheUse, Embedded, EmbeddingRequest, Purpose, Vector
+from gateway.core.embedding import CacheUse, Embedded, EmbeddingRequest, Input, Item, Purpose, Tokens, Vector
 from gateway.core.errors import GatewayError, InvalidRequest
-from gateway.core.rate_limit import retry_after
-from gateway.dialects._context import Answer
-from gateway.dialects._inputs import WholeNumber, read_inputs
+from gateway.dialects._response import Response, retry_headers
+
+MAX_TOKEN_ID = 2**31 - 1
+
+INPUT_TYPES: Mapping[str, Purpose | None] = {"text": None, "query": Purpose.QUERY, "document": Purpose.DOCUMENT}
+"""Purposes by `input_type`, as Azure's clients write it."""
+
+_FORMS = "a string, an array of strings, an array of token ids, or an array of arrays of token ids"
 
 Encoding = Literal["float", "base64"]
 
 WireErrors = Mapping[type[GatewayError], tuple[int, str, str]]
 """Cause → HTTP status, `type`, `code`."""
+
+
+def _refuse_others(value: Any) -> Any:  # JSON as it came
+    if isinstance(value, bool | str):
+        raise PydanticCustomError("int_type", "Input should be a valid integer")
+    return value
+
+
+WholeNumber = Annotated[int, Field(strict=False), BeforeValidator(_refuse_others)]
+"""An integer of a body: 8, and 8.0 too, since JSON has one kind of number; no text, no truth value."""
 
 
 class EmbeddingsFields(BaseModel):
@@ -39,14 +54,13 @@ class EmbeddingsBody(EmbeddingsFields):
 
 def to_core(body: EmbeddingsFields, cache: CacheUse, *, model: str, purpose: Purpose | None = None) -> EmbeddingRequest:
     """The request in our own words; raises `InvalidRequest`."""
-    return EmbeddingRequest(
-        model=model,
-        inputs=read_inputs(body.input),
-        dimensions=body.dimensions,
-        purpose=purpose,
-        user=body.user,
-        cache=cache,
-    )
+    items = items_of(body.input, dimensions=body.dimensions, purpose=purpose)
+    return EmbeddingRequest(model=model, items=items, user=body.user, cache=cache)
+
+
+def items_of(value: Any, *, dimensions: int | None, purpose: Purpose | None) -> tuple[Item, ...]:  # JSON as it came
+    """The inputs of a body, in order, each to be embedded in the same way; raises `InvalidRequest`."""
+    return tuple(Item(content=content, dimensions=dimensions, purpose=purpose) for content in read_inputs(value))
 
 
 def render_base64(vector: Vector) -> bytes:
@@ -71,7 +85,7 @@ def from_core(
     *,
     fields: Sequence[bytes] = (b"embedding",),
     identity: str | None = None,
-) -> Answer:
+) -> Response:
     """The answer's JSON, written by hand: vectors are already text or nearly so.
 
     A vector stands under each of `fields`; `identity` becomes the answer's id.
@@ -81,7 +95,7 @@ def from_core(
     for index, vector in enumerate(embedded.vectors):
         pieces += _item(index, render(vector), fields)
     pieces.append(b'],"model":%b,"usage":%b}' % (orjson.dumps(embedded.model), orjson.dumps(usage_of(embedded))))
-    return Answer(body=b"".join(pieces), compressible=encoding != "base64")
+    return Response(body=b"".join(pieces), compressible=encoding != "base64")
 
 
 def _item(index: int, value: bytes, fields: Sequence[bytes]) -> Iterator[bytes]:
@@ -94,17 +108,17 @@ def _item(index: int, value: bytes, fields: Sequence[bytes]) -> Iterator[bytes]:
 
 
 def usage_of(embedded: Embedded) -> dict[str, Any]:
-    """Tokens of all inputs; where the cache spared some, how many, as OpenAI tells it elsewhere."""
+    """Tokens of all inputs; where the cache saved some, how many, in the field that OpenAI has elsewhere."""
     usage: dict[str, Any] = {"prompt_tokens": embedded.usage.tokens, "total_tokens": embedded.usage.tokens}
     if embedded.usage.cached:
         usage["prompt_tokens_details"] = {"cached_tokens": embedded.usage.cached}
     return usage
 
 
-def error_answer(error: GatewayError, status: int, kind: str, code: str, *, param: str | None) -> Answer:
-    """OpenAI's error object; headers tell when to try again."""
+def error_response(error: GatewayError, status: int, kind: str, code: str, *, param: str | None) -> Response:
+    """OpenAI's error object; headers say when to try again."""
     body = {"message": _sentence(error), "type": kind, "param": param, "code": code}
-    return Answer(body=orjson.dumps({"error": body}), status=status, headers=retry_headers(error))
+    return Response(body=orjson.dumps({"error": body}), status=status, headers=retry_headers(error))
 
 
 def _sentence(error: GatewayError) -> str:
@@ -114,7 +128,7 @@ def _sentence(error: GatewayError) -> str:
     return error.message
 
 
-def told(error: GatewayError, wire_errors: WireErrors) -> tuple[int, str, str]:
+def wire_error(error: GatewayError, wire_errors: WireErrors) -> tuple[int, str, str]:
     """HTTP status, `type`, `code`: those of the table, or more telling ones where OpenAI has them."""
     status, kind, code = wire_errors[type(error)]
     match error:
@@ -127,41 +141,50 @@ def told(error: GatewayError, wire_errors: WireErrors) -> tuple[int, str, str]:
     return status, kind, code
 
 
-def retry_headers(error: GatewayError) -> dict[str, str]:
-    """When to try again, for the causes that waiting mends: whole seconds, and milliseconds for who reads them."""
-    match error:
-        case errors.AllowanceExhausted(retry_after=seconds):
-            return {"retry-after": str(retry_after(seconds)), "retry-after-ms": str(max(1, round(seconds * 1000)))}
-        case errors.ProviderThrottled(retry_after=None) | errors.StoreUnavailable():
-            return {"retry-after": "1"}
-        case errors.ProviderThrottled(retry_after=float() | int() as seconds):
-            return {"retry-after": str(retry_after(seconds))}
-        case errors.MethodNotAllowed(allowed=allowed):
-            return {"allow": ", ".join(allowed)}
-    return {}
-
-
 def ms_error_code(code: str) -> dict[str, str]:
     """The header in which Microsoft's dialects repeat an error's code, unless a vendor's code cannot stand in one."""
     return {"x-ms-error-code": code} if code.isascii() and code.isprintable() else {}
 
 
-def model_list(models: Sequence[Model], describe: Callable[[Model], dict[str, Any]]) -> Answer:
-    """OpenAI's list of models."""
-    return Answer(body=orjson.dumps({"object": "list", "data": [describe(model) for model in models]}))
+def read_inputs(value: Any) -> tuple[Input, ...]:  # JSON as it came
+    """The inputs of a request, in order; raises `InvalidRequest` naming the element that is wrong."""
+    if isinstance(value, str):
+        return (_text(value, "input"),)
+    if not isinstance(value, list):
+        raise InvalidRequest(f"Invalid 'input': it must be {_FORMS}.", param="input")
+    if not value:
+        raise InvalidRequest("Invalid 'input': it is an empty array; give at least one input.", param="input")
+    first = value[0]
+    if isinstance(first, str):
+        return tuple(_text(item, f"input[{index}]") for index, item in enumerate(value))
+    if isinstance(first, list):
+        return tuple(_tokens(item, f"input[{index}]") for index, item in enumerate(value))
+    if type(first) in {int, float}:
+        return (_tokens(value, "input"),)
+    raise InvalidRequest(f"Invalid 'input[0]': it must be {_FORMS}.", param="input[0]")
 
 
-def model_object(model: Model) -> dict[str, Any]:
-    """OpenAI's model object; what else is known of an embeddings model stands beside its own fields."""
-    return {
-        "id": model.name,
-        "object": "model",
-        "created": model.created,
-        "owned_by": model.owner,
-        "dimensions": model.dimensions,
-        "shortenable": model.shortenable,
-        "max_input_tokens": model.max_tokens,
-        "max_inputs": model.max_inputs,
-        "price_per_million_tokens": model.price,
-        "aliases": list(model.aliases),
-    }
+def _text(value: Any, path: str) -> str:  # JSON as it came
+    if not isinstance(value, str):
+        raise InvalidRequest(f"Invalid '{path}': the other inputs are strings, so it must be one too.", param=path)
+    if not value:
+        raise InvalidRequest(f"Invalid '{path}': it is an empty string, which has no meaning to embed.", param=path)
+    return value
+
+
+def _tokens(value: Any, path: str) -> Tokens:  # JSON as it came
+    if not isinstance(value, list) or not value:
+        raise InvalidRequest(f"Invalid '{path}': it must be an array of token ids, not empty.", param=path)
+    for index, item in enumerate(value):
+        if not _is_token(item):
+            raise InvalidRequest(
+                f"Invalid '{path}[{index}]': a token id is an integer from 0 to {MAX_TOKEN_ID}.",
+                param=f"{path}[{index}]",
+            )
+    return tuple(map(int, value))
+
+
+def _is_token(value: Any) -> bool:  # JSON as it came, where 8.0 is 8
+    if type(value) is float:
+        return value.is_integer() and 0 <= value <= MAX_TOKEN_ID
+    return type(value) is int and 0 <= value <= MAX_TOKEN_ID

@@ -13,19 +13,17 @@ import orjson
 from pydantic import BaseModel, ConfigDict
 
 from gateway.core import errors
-from gateway.core.caller import Caller
 from gateway.core.catalogue import Model
-from gateway.core.embedding import EmbeddingRequest, Purpose
+from gateway.core.embedding import EmbeddingRequest
 from gateway.core.errors import GatewayError, InvalidRequest, ModelNotFound, UnsupportedParameter
 from gateway.dialects import _openai_shape as shape
-from gateway.dialects._context import Answer, Dialect, RequestContext, renamed
-from gateway.dialects._inputs import WholeNumber, read_inputs
-from gateway.dialects._router import DialectRouter
+from gateway.dialects._context import Dialect, RequestContext
+from gateway.dialects._openai_shape import WholeNumber
+from gateway.dialects._response import Response, retry_headers
+from gateway.dialects._router import Context, DialectRouter
+from gateway.dialects._validation import renamed
 
 Value = TypeVar("Value")
-
-PURPOSES: dict[str, Purpose | None] = {"text": None, "query": Purpose.QUERY, "document": Purpose.DOCUMENT}
-"""By `input_type`."""
 
 WIRE_NAMES = {"purpose": "input_type", "deployment": "azureml-model-deployment"}
 """What the core calls a parameter → what this dialect's clients call it."""
@@ -54,19 +52,18 @@ class EmbeddingsBody(BaseModel):
     input_type: str | None = None
 
 
-def to_core(body: EmbeddingsBody, exchange: RequestContext, model: str) -> EmbeddingRequest:
+def to_core(body: EmbeddingsBody, context: RequestContext, model: str) -> EmbeddingRequest:
     """The request in our own words; raises `InvalidRequest`, `UnsupportedParameter`."""
-    headers = exchange.headers
+    headers = context.headers
     extra = extra_of(body.model_extra or {}, headers.get("extra-parameters") or "error")
+    purpose = one_of(shape.INPUT_TYPES, body.input_type or "text", "input_type")
     return EmbeddingRequest(
         model=model,
-        inputs=read_inputs(body.input),
-        dimensions=body.dimensions,
-        purpose=one_of(PURPOSES, body.input_type or "text", "input_type"),
+        items=shape.items_of(body.input, dimensions=body.dimensions, purpose=purpose),
         user=_user(extra),
         deployment=headers.get("azureml-model-deployment") or None,
         extra={name: value for name, value in extra.items() if name != "user"},
-        cache=exchange.cache_use(),
+        cache=context.cache_use(),
     )
 
 
@@ -134,7 +131,7 @@ WIRE_ERRORS: Mapping[type[GatewayError], tuple[int, str]] = {
 }
 
 
-def render_error(error: GatewayError) -> Answer:
+def render_error(error: GatewayError) -> Response:
     """The same facts twice: nested as Microsoft's SDKs read them, flat as its reference page prints them."""
     status, usual = WIRE_ERRORS[type(error)]
     code = _code(error) or usual
@@ -144,8 +141,8 @@ def render_error(error: GatewayError) -> Answer:
         param = _name(error)
         nested |= {"target": param, "details": [{"code": code, "target": param, "message": error.message}]}
         flat |= {"param": param, "details": {"loc": location, "value": _value(error)}}
-    headers = {**shape.retry_headers(error), **shape.ms_error_code(code)}
-    return Answer(body=orjson.dumps({"error": nested, **flat}), status=status, headers=headers)
+    headers = {**retry_headers(error), **shape.ms_error_code(code)}
+    return Response(body=orjson.dumps({"error": nested, **flat}), status=status, headers=headers)
 
 
 def _code(error: GatewayError) -> str | None:
@@ -203,29 +200,30 @@ DIALECT = Dialect(
 router = DialectRouter(DIALECT)
 
 
-@router.route("POST", "/embeddings", "/models/embeddings")
-async def embeddings(exchange: RequestContext) -> Answer:
+@router.endpoint("POST", "/embeddings", "/models/embeddings")
+async def embeddings(context: Context) -> Response:
     """One vector per input, in input order."""
-    caller = await exchange.authenticate()
-    body = await exchange.read(EmbeddingsBody)
+    body = context.read(EmbeddingsBody)
     encoding = body.encoding_format or "float"
     one_of(shape.RENDERINGS, encoding, "encoding_format")
-    request = to_core(body, exchange, body.model or only(await exchange.gateway.models.every(caller)).name)
+    request = to_core(body, context, body.model or sole_model(await context.gateway.models.every(context.caller)).name)
     try:
-        embedded = await exchange.gateway.embed(request, caller, exchange.record)
+        embedded = await context.embed(request)
     except ModelNotFound as error:
         if error.param == "deployment":
-            raise _placed(error, "deployment", request.deployment) from error
+            raise _about(error, "deployment", request.deployment) from error
         raise
-    return shape.from_core(embedded, encoding, identity=exchange.record.request_id)
+    return shape.from_core(embedded, encoding, identity=context.request_id)
 
 
-def _placed(error: ModelNotFound, param: str, name: str | None) -> ModelNotFound:
-    """The same, about what was named there."""
-    return ModelNotFound(error.message, model=name or "", param=param)
+def _about(error: ModelNotFound, param: str, name: str | None) -> ModelNotFound:
+    """The same error, about the parameter that named the model or the route."""
+    again = ModelNotFound(error.message, model=name or "", param=param)
+    again.facts = error.facts
+    return again
 
 
-def only(models: Sequence[Model]) -> Model:
+def sole_model(models: Sequence[Model]) -> Model:
     """The one model there is to choose; raises `ModelNotFound` if there are several, or none."""
     if len(models) == 1:
         return models[0]
@@ -233,19 +231,18 @@ def only(models: Sequence[Model]) -> Model:
     raise ModelNotFound(f"No model is named. Add 'model' to the body; there is: {names}.", model="")
 
 
-@router.route("GET", "/info", "/models/info")
-async def info(exchange: RequestContext) -> Answer:
+@router.endpoint("GET", "/info", "/models/info")
+async def info(context: Context) -> Response:
     """The model named by the query's `model`; without a name the only one, or else the gateway as a whole."""
-    caller = await exchange.authenticate()
-    name = exchange.request.query_params.get("model")
-    models = [await _asked(exchange, name, caller)] if name else await exchange.gateway.models.every(caller)
+    name = context.query_value("model")
+    models = [await _named(context, name)] if name else await context.gateway.models.every(context.caller)
     shown = (models[0].name, models[0].owner) if len(models) == 1 else ("embeddings-gateway", "embeddings-gateway")
     body = {"model_name": shown[0], "model_type": "embeddings", "model_provider_name": shown[1]}
-    return Answer(body=orjson.dumps(body))
+    return Response(body=orjson.dumps(body))
 
 
-async def _asked(exchange: RequestContext, name: str, caller: Caller) -> Model:
+async def _named(context: RequestContext, name: str) -> Model:
     try:
-        return await exchange.gateway.models.one(name, caller)
+        return await context.gateway.models.one(name, context.caller)
     except ModelNotFound as error:
-        raise _placed(error, f"{QUERY}model", name) from error
+        raise _about(error, f"{QUERY}model", name) from error

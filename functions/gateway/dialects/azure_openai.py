@@ -6,15 +6,15 @@ https://learn.microsoft.com/azure/ai-services/openai/reference (deployment paths
 
 from typing import Any, Literal
 
-import orjson
-
 from gateway.core import errors
 from gateway.core.catalogue import Model
 from gateway.core.errors import GatewayError, InvalidRequest, ModelNotFound
+from gateway.dialects import _openai_models
 from gateway.dialects import _openai_shape as shape
-from gateway.dialects._context import Answer, Dialect, RequestContext, renamed
-from gateway.dialects._router import DialectRouter
-from gateway.dialects.azure import PURPOSES
+from gateway.dialects._context import Dialect
+from gateway.dialects._response import Response
+from gateway.dialects._router import Context, DialectRouter
+from gateway.dialects._validation import renamed
 
 WIRE_NAMES = {"purpose": "input_type"}
 """What the core calls a parameter → what this dialect's clients call it."""
@@ -51,13 +51,13 @@ WIRE_ERRORS: shape.WireErrors = {
 }
 
 
-def render_error(error: GatewayError) -> Answer:
+def render_error(error: GatewayError) -> Response:
     """OpenAI's error object; its code stands in Azure's header too."""
-    status, kind, code = shape.told(error, WIRE_ERRORS)
+    status, kind, code = shape.wire_error(error, WIRE_ERRORS)
     unknown = isinstance(error, InvalidRequest) and error.unknown  # then it has the caller's own name
     param = error.param if unknown else renamed(error.param, WIRE_NAMES)
-    answer = shape.error_answer(error, status, kind, code, param=param)
-    return Answer(body=answer.body, status=status, headers={**answer.headers, **shape.ms_error_code(code)})
+    response = shape.error_response(error, status, kind, code, param=param)
+    return Response(body=response.body, status=status, headers={**response.headers, **shape.ms_error_code(code)})
 
 
 DIALECT = Dialect(
@@ -78,18 +78,13 @@ DIALECT = Dialect(
 router = DialectRouter(DIALECT, "/openai")
 
 
-@router.route("POST", "/deployments/{deployment:path}/embeddings", "/v1/embeddings", "/embeddings")
-async def embeddings(exchange: RequestContext) -> Answer:
+@router.endpoint("POST", "/deployments/{deployment:path}/embeddings", "/v1/embeddings", "/embeddings")
+async def embeddings(context: Context) -> Response:
     """One vector per input, in input order."""
-    caller = await exchange.authenticate()
-    body = await exchange.read(EmbeddingsBody)
-    request = shape.to_core(
-        body,
-        exchange.cache_use(),
-        model=_model(exchange.request.path_params.get("deployment"), body),
-        purpose=PURPOSES[body.input_type or "text"],
-    )
-    embedded = await exchange.gateway.embed(request, caller, exchange.record)
+    body = context.read(EmbeddingsBody)
+    model = _model(context.path_params.get("deployment"), body)
+    purpose = shape.INPUT_TYPES[body.input_type or "text"]
+    embedded = await context.embed(shape.to_core(body, context.cache_use(), model=model, purpose=purpose))
     return shape.from_core(embedded, body.encoding_format or "float")
 
 
@@ -104,27 +99,15 @@ def _model(deployment: str | None, body: EmbeddingsBody) -> str:
     return name
 
 
-@router.route("GET", "/models", "/v1/models")
-async def list_models(exchange: RequestContext) -> Answer:
-    """Every model this key may use here."""
-    models = await exchange.gateway.models.every(await exchange.authenticate())
-    return shape.model_list(models, model_object)
-
-
-@router.route("GET", "/models/{name:path}", "/v1/models/{name:path}")
-async def retrieve_model(exchange: RequestContext) -> Answer:
-    """One model, by its name or alias."""
-    caller = await exchange.authenticate()
-    model = await exchange.gateway.models.one(exchange.request.path_params["name"], caller)
-    return Answer(body=orjson.dumps(model_object(model)))
-
-
 def model_object(model: Model) -> dict[str, Any]:
     """OpenAI's model object with what Azure's clients look for beside it."""
     return {
-        **shape.model_object(model),
+        **_openai_models.model_object(model),
         "created_at": model.created,
         "status": "succeeded",
         "lifecycle_status": "generally-available",
         "capabilities": {"embeddings": True, "inference": True, "completion": False, "chat_completion": False},
     }
+
+
+_openai_models.add_model_routes(router, "", "/v1", describe=model_object)

@@ -4,14 +4,13 @@ The vendor's page of the interface, `wishub-x1.ctyun.cn/v1/embeddings`, names on
 The other rows are ours, HTTP status first.
 """
 
-import orjson
-
 from gateway.core import errors
-from gateway.core.caller import Caller
 from gateway.core.errors import GatewayError
 from gateway.dialects import _openai_shape as shape
-from gateway.dialects._context import Answer, Dialect, RequestContext
-from gateway.dialects._router import DialectRouter
+from gateway.dialects._context import Dialect
+from gateway.dialects._openai_models import add_model_routes
+from gateway.dialects._response import Response
+from gateway.dialects._router import Context, DialectRouter
 
 VECTOR_FIELDS = (b"embedding", b"embeddings")
 """The vendor's table and sample read the second; clients made for OpenAI read the first."""
@@ -40,9 +39,9 @@ WIRE_ERRORS: shape.WireErrors = {
 }
 
 
-def render_error(error: GatewayError) -> Answer:
+def render_error(error: GatewayError) -> Response:
     """OpenAI's error object, its code always digits."""
-    return shape.error_answer(error, *WIRE_ERRORS[type(error)], param=error.param)
+    return shape.error_response(error, *WIRE_ERRORS[type(error)], param=error.param)
 
 
 DIALECT = Dialect(
@@ -50,36 +49,18 @@ DIALECT = Dialect(
     render_error=render_error,
     follows_redirects=True,
     paths=("POST /ctyun/v1/embeddings", "GET /ctyun/v1/models", "GET /ctyun/v1/models/{model}"),
+    vector_fields=VECTOR_FIELDS,
 )
 
 router = DialectRouter(DIALECT, "/ctyun")
 
 
-@router.route("POST", "/v1/embeddings")
-async def embeddings(exchange: RequestContext) -> Answer:
+@router.endpoint("POST", "/v1/embeddings")
+async def embeddings(context: Context) -> Response:
     """One vector per input, in input order."""
-    return await embed(exchange, await exchange.authenticate())
-
-
-async def embed(exchange: RequestContext, caller: Caller) -> Answer:
-    """The same on a path shared with OpenAI's clients, once the key has told who is calling."""
-    exchange.dialect = DIALECT
-    body = await exchange.read(shape.EmbeddingsBody)
-    request = shape.to_core(body, exchange.cache_use(), model=body.model)
-    embedded = await exchange.gateway.embed(request, caller, exchange.record)
+    body = context.read(shape.EmbeddingsBody)
+    embedded = await context.embed(shape.to_core(body, context.cache_use(), model=body.model))
     return shape.from_core(embedded, body.encoding_format or "float", fields=VECTOR_FIELDS)
 
 
-@router.route("GET", "/v1/models")
-async def list_models(exchange: RequestContext) -> Answer:
-    """Every model this key may use here."""
-    models = await exchange.gateway.models.every(await exchange.authenticate())
-    return shape.model_list(models, shape.model_object)
-
-
-@router.route("GET", "/v1/models/{name:path}")
-async def retrieve_model(exchange: RequestContext) -> Answer:
-    """One model, by its name or alias."""
-    caller = await exchange.authenticate()
-    model = await exchange.gateway.models.one(exchange.request.path_params["name"], caller)
-    return Answer(body=orjson.dumps(shape.model_object(model)))
+add_model_routes(router, "/v1")

@@ -14,18 +14,16 @@ from starlette.types import Scope
 
 from gateway.core import errors
 from gateway.core.catalogue import Model
-from gateway.core.embedding import EmbeddingRequest, Purpose, Usage
-from gateway.core.errors import GatewayError, InvalidRequest, RequestTooLarge
+from gateway.core.embedding import CacheUse, Embedded, EmbeddingRequest, Item, Purpose, Usage
+from gateway.core.errors import GatewayError, InvalidRequest, RequestTooLarge, UnsupportedParameter
 from gateway.core.rate_limit import retry_after
 from gateway.core.vectors import to_json
-from gateway.dialects._context import Answer, Dialect, RequestContext, path_text, renamed
-from gateway.dialects._gemini_parts import text_of
-from gateway.dialects._openai_shape import retry_headers
-from gateway.dialects._router import DialectRouter
-from gateway.operations.embed_each import EmbeddedEach, embed_each
+from gateway.dialects._context import Dialect
+from gateway.dialects._response import Response, retry_headers
+from gateway.dialects._router import Context, DialectRouter
+from gateway.dialects._validation import path_text, renamed
 
 INT32 = 2**31 - 1
-DIGITS_OF_INT32 = 10
 
 TaskType = Literal[
     "TASK_TYPE_UNSPECIFIED",
@@ -53,8 +51,29 @@ PURPOSES: dict[TaskType, Purpose | None] = {
 
 SPELLINGS = {"task_type": "taskType", "output_dimensionality": "outputDimensionality"}
 
-PAGE_PARAMETERS = (("pageSize", "page_size"), ("pageToken", "page_token"))
-"""Each in both spellings."""
+Part = Mapping[str, Any]
+"""JSON as it came."""
+
+OTHER_PARTS = {
+    "inlineData": "inline media",
+    "inline_data": "inline media",
+    "fileData": "files",
+    "file_data": "files",
+    "functionCall": "function calls",
+    "function_call": "function calls",
+    "functionResponse": "function responses",
+    "function_response": "function responses",
+    "executableCode": "executable code",
+    "executable_code": "executable code",
+    "codeExecutionResult": "results of code",
+    "code_execution_result": "results of code",
+}
+"""What a part may hold instead of text."""
+
+BESIDE_TEXT = {"thought", "thoughtSignature", "thought_signature", "videoMetadata", "video_metadata"}
+"""What says something about a part without being one."""
+
+KNOWN = OTHER_PARTS.keys() | BESIDE_TEXT | {"text"}
 
 WIRE_NAMES = {"input": "content", "purpose": "taskType", "dimensions": "outputDimensionality"}
 """What the core calls a parameter → what this dialect's clients call it."""
@@ -107,7 +126,7 @@ class BatchEmbedContentsRequest(BaseModel):
     requests: list[EmbedContentRequest] | None = None
 
 
-def word(detail: Any) -> tuple[str, str]:  # a pydantic ErrorDetails, which is a TypedDict of its core
+def describe_problem(detail: Any) -> tuple[str, str]:  # a pydantic ErrorDetails, which is a TypedDict of its core
     """Where a body is wrong and how, in Google's words."""
     path = path_text(detail["loc"])
     match detail["type"]:
@@ -120,51 +139,81 @@ def word(detail: Any) -> tuple[str, str]:  # a pydantic ErrorDetails, which is a
     return path, f"Invalid value at '{path}': {detail['msg'][:1].lower()}{detail['msg'][1:]}."
 
 
-def to_core(body: EmbedContentRequest, exchange: RequestContext, name: str, place: str = "") -> EmbeddingRequest:
-    """The request in our own words; raises `InvalidRequest`. `place` is where it stands in a batch, dot included."""
+def to_core(bodies: Sequence[EmbedContentRequest], name: str, cache: CacheUse, place: str = "") -> EmbeddingRequest:
+    """The request in our own words; raises `InvalidRequest`.
+
+    `place` is where the bodies stand in a batch, such as `requests[{}].`, with braces for the number.
+    """
+    items = tuple(_item(body, name, place.format(number)) for number, body in enumerate(bodies))
+    return EmbeddingRequest(model=name, items=items, cache=cache)
+
+
+def _item(body: EmbedContentRequest, name: str, place: str) -> Item:
     _check_model(body.model, name, f"{place}model")
     purpose = PURPOSES[body.task_type or "TASK_TYPE_UNSPECIFIED"]
-    title = body.title or None
-    if title is not None and purpose is not Purpose.DOCUMENT:
-        raise InvalidRequest(
-            f"'{place}title' is only for the taskType RETRIEVAL_DOCUMENT.",
-            param=f"{place}title",
-        )
-    return EmbeddingRequest(
-        model=name,
-        inputs=(_input(body.content, f"{place}content"),),
+    if body.title and purpose is not Purpose.DOCUMENT:
+        raise InvalidRequest(f"'{place}title' is only for the taskType RETRIEVAL_DOCUMENT.", param=f"{place}title")
+    return Item(
+        content=_content(body.content, f"{place}content"),
         dimensions=body.output_dimensionality,
         purpose=purpose,
-        title=title,
-        cache=exchange.cache_use(),
+        title=body.title or None,
     )
 
 
-def _check_model(told: str | None, name: str, path: str) -> None:
-    if told is not None and told.removeprefix("models/").removeprefix("tunedModels/") != name:
+def _check_model(given: str | None, name: str, path: str) -> None:
+    if given is not None and given.removeprefix("models/").removeprefix("tunedModels/") != name:
         raise InvalidRequest(
             f"The model at '{path}' must be the one in the path, 'models/{name}', or none.", param=path
         )
 
 
-def _input(content: Content | None, path: str) -> str:
+def _content(content: Content | None, path: str) -> str:
     if content is None:
         raise InvalidRequest(f"'{path}' is required.", param=path)
     return text_of(content.parts or (), path)
 
 
-def single_answer(embedded: EmbeddedEach) -> Answer:
+def text_of(parts: Sequence[Part], path: str) -> str:
+    """The text of a content: its parts are one input, a line each; raises `InvalidRequest`."""
+    text = "\n".join(_part_text(part, f"{path}.parts[{index}]") for index, part in enumerate(parts))
+    if not text:
+        raise InvalidRequest(f"'{path}' has no text: give it at least one part with text.", param=path)
+    return text
+
+
+def _part_text(part: Part, path: str) -> str:
+    for field, value in part.items():
+        _check_field(field, value, path)
+    text = part.get("text")
+    if not isinstance(text, str) or not text:
+        raise InvalidRequest(f"'{path}.text' must be a string, not empty.", param=f"{path}.text")
+    return text
+
+
+def _check_field(field: str, value: object, path: str) -> None:
+    if field not in KNOWN:
+        raise InvalidRequest(
+            f"Invalid JSON payload received. Unknown name \"{field}\" at '{path}': Cannot find field.",
+            param=f"{path}.{field}",
+            unknown=True,
+        )
+    if field in OTHER_PARTS and value is not None:  # null means absent
+        raise UnsupportedParameter(f"'{path}.{field}': only text is embedded, not {OTHER_PARTS[field]}.", param=path)
+
+
+def single_response(embedded: Embedded) -> Response:
     """The one vector."""
     (vector,) = embedded.vectors
     body = b'{"embedding":{"values":%b},"usageMetadata":%b}' % (to_json(vector), _usage(embedded.usage))
-    return Answer(body=body, compressible=True)
+    return Response(body=body, compressible=True)
 
 
-def batch_answer(embedded: EmbeddedEach) -> Answer:
+def batch_response(embedded: Embedded) -> Response:
     """One vector per request, in order."""
     items = b",".join(b'{"values":%b}' % to_json(vector) for vector in embedded.vectors)
     body = b'{"embeddings":[%b],"usageMetadata":%b}' % (items, _usage(embedded.usage))
-    return Answer(body=body, compressible=True)
+    return Response(body=body, compressible=True)
 
 
 def _usage(usage: Usage) -> bytes:
@@ -197,7 +246,7 @@ WIRE_ERRORS: Mapping[type[GatewayError], tuple[int, str]] = {
 }
 
 
-def render_error(error: GatewayError) -> Answer:
+def render_error(error: GatewayError) -> Response:
     """google.rpc.Status, with the details that its clients show."""
     status, code = WIRE_ERRORS[type(error)]
     message = error.message
@@ -206,10 +255,10 @@ def render_error(error: GatewayError) -> Answer:
             status, code = 403, "PERMISSION_DENIED"  # what Google answers to callers without any key
         case errors.Unauthenticated():
             message = f"API key not valid. Please pass a valid API key. {message}"  # clients look for these words
-    told: dict[str, Any] = {"code": status, "message": message, "status": code}
+    shown: dict[str, Any] = {"code": status, "message": message, "status": code}
     if details := list(_details(error)):
-        told["details"] = details
-    return Answer(body=orjson.dumps({"error": told}), status=status, headers=retry_headers(error))
+        shown["details"] = details
+    return Response(body=orjson.dumps({"error": shown}), status=status, headers=retry_headers(error))
 
 
 def _details(error: GatewayError) -> Iterator[dict[str, Any]]:
@@ -271,39 +320,30 @@ UNSHARED = ("/v1beta", "/gemini/v1beta", "/gemini/v1", "/gemini")
 SHARED = "/v1"
 
 
-def _under(bases: Sequence[str], *paths: str) -> tuple[str, ...]:
-    return tuple(base + path for base in bases for path in paths)
+KINDS = ("models", "tunedModels")
 
 
-@router.route(
-    "POST", *_under((*UNSHARED, SHARED), "/models/{name:path}:embedContent", "/tunedModels/{name:path}:embedContent")
-)
-async def embed_content(exchange: RequestContext) -> Answer:
+def _verb_paths(verb: str) -> Iterator[str]:
+    return (f"{base}/{kind}/{{name:path}}:{verb}" for base in (*UNSHARED, SHARED) for kind in KINDS)
+
+
+@router.endpoint("POST", *_verb_paths("embedContent"))
+async def embed_content(context: Context) -> Response:
     """One vector."""
-    caller = await exchange.authenticate()
-    body = await exchange.read(EmbedContentRequest, word)
-    name = exchange.request.path_params["name"]
-    await exchange.gateway.models.find(name)  # an unknown model is the first thing to tell
-    request = to_core(body, exchange, name)
-    return single_answer(await embed_each(exchange.gateway.embed, [request], caller, exchange.record))
+    body = context.read(EmbedContentRequest, describe_problem)
+    name = context.path_params["name"]
+    await context.gateway.models.find(name)  # an unknown model is reported before a wrong body
+    return single_response(await context.embed(to_core([body], name, context.cache_use())))
 
 
-@router.route(
-    "POST",
-    *_under(
-        (*UNSHARED, SHARED), "/models/{name:path}:batchEmbedContents", "/tunedModels/{name:path}:batchEmbedContents"
-    ),
-)
-async def batch_embed_contents(exchange: RequestContext) -> Answer:
+@router.endpoint("POST", *_verb_paths("batchEmbedContents"))
+async def batch_embed_contents(context: Context) -> Response:
     """One vector per request, in order."""
-    caller = await exchange.authenticate()
-    body = await exchange.read(BatchEmbedContentsRequest, word)
-    name = exchange.request.path_params["name"]
-    asked = body.requests or ()
-    _check_count(asked, await exchange.gateway.models.find(name))
+    body = context.read(BatchEmbedContentsRequest, describe_problem)
+    name, bodies = context.path_params["name"], body.requests or ()
+    _check_count(bodies, await context.gateway.models.find(name))
     _check_model(body.model, name, "model")
-    requests = [to_core(each, exchange, name, f"requests[{index}].") for index, each in enumerate(asked)]
-    return batch_answer(await embed_each(exchange.gateway.embed, requests, caller, exchange.record))
+    return batch_response(await context.embed(to_core(bodies, name, context.cache_use(), "requests[{}].")))
 
 
 def _check_count(requests: Sequence[EmbedContentRequest], model: Model) -> None:
@@ -314,59 +354,3 @@ def _check_count(requests: Sequence[EmbedContentRequest], model: Model) -> None:
             f"At most {model.max_contents} requests can be in one batch; this one has {len(requests)}.",
             param="requests",
         )
-
-
-@router.route("GET", f"{SHARED}/models", only_if=has_googles_credential)
-@router.route("GET", *_under(UNSHARED, "/models"))
-async def list_models(exchange: RequestContext) -> Answer:
-    """The models this key may use here, a page at a time."""
-    models = await exchange.gateway.models.every(await exchange.authenticate())
-    size, token = (_asked_once(exchange, *spellings) for spellings in PAGE_PARAMETERS)
-    page, following = _page(models, size, token)
-    body: dict[str, Any] = {"models": [model_resource(model) for model in page]}
-    # An empty token, or one that leads to an empty page, makes Google's clients fail.
-    return Answer(body=orjson.dumps(body | ({"nextPageToken": following} if following else {})))
-
-
-def _asked_once(exchange: RequestContext, name: str, other_spelling: str) -> str:
-    query = exchange.request.query_params
-    values = query.getlist(name) + query.getlist(other_spelling)
-    if len(values) > 1:
-        raise InvalidRequest(f"'{name}' is given {len(values)} times; give it once.", param=name)
-    return values[0] if values else ""
-
-
-def _page(models: Sequence[Model], size: str, token: str) -> tuple[Sequence[Model], str | None]:
-    """The models after the one that the token names, and the token of the next page if there is one."""
-    most = _number(size)
-    rest = [model for model in models if model.name > token]
-    page = rest[:most]
-    return page, page[-1].name if len(rest) > most else None
-
-
-def _number(size: str) -> int:
-    if size and not (size.isascii() and size.isdecimal() and len(size) <= DIGITS_OF_INT32 and int(size) <= INT32):
-        raise InvalidRequest("Invalid value at 'pageSize': it must be a number, 0 or more.", param="pageSize")
-    return min(int(size or 0) or 50, 1000)
-
-
-@router.route("GET", f"{SHARED}/models/{{name:path}}", only_if=has_googles_credential)
-@router.route("GET", *_under(UNSHARED, "/models/{name:path}"))
-async def get_model(exchange: RequestContext) -> Answer:
-    """One model, by its name or alias."""
-    caller = await exchange.authenticate()
-    model = await exchange.gateway.models.one(exchange.request.path_params["name"], caller)
-    return Answer(body=orjson.dumps(model_resource(model)))
-
-
-def model_resource(model: Model) -> dict[str, Any]:
-    """Google's Model."""
-    return {
-        "name": f"models/{model.name}",
-        "version": model.routes[0].revision or "001",
-        "displayName": model.name,
-        "description": model.description,
-        "inputTokenLimit": model.max_tokens,
-        "outputTokenLimit": 1,
-        "supportedGenerationMethods": ["embedContent", "batchEmbedContents"],
-    }

@@ -3,14 +3,18 @@
 https://platform.openai.com/docs/api-reference/embeddings
 """
 
-import orjson
+from typing import Annotated
+
+from fastapi import Depends
 
 from gateway.core import errors
-from gateway.core.errors import GatewayError, WrongRegion
+from gateway.core.errors import GatewayError
 from gateway.dialects import _openai_shape as shape
 from gateway.dialects import ctyun
-from gateway.dialects._context import Answer, Dialect, RequestContext
-from gateway.dialects._router import DialectRouter
+from gateway.dialects._context import Dialect, RequestContext
+from gateway.dialects._openai_models import add_model_routes
+from gateway.dialects._response import Response
+from gateway.dialects._router import Context, DialectRouter
 
 WIRE_ERRORS: shape.WireErrors = {
     errors.InvalidRequest: (400, "invalid_request_error", "invalid_value"),
@@ -36,9 +40,9 @@ WIRE_ERRORS: shape.WireErrors = {
 }
 
 
-def render_error(error: GatewayError) -> Answer:
+def render_error(error: GatewayError) -> Response:
     """OpenAI's error object."""
-    return shape.error_answer(error, *shape.told(error, WIRE_ERRORS), param=error.param)
+    return shape.error_response(error, *shape.wire_error(error, WIRE_ERRORS), param=error.param)
 
 
 DIALECT = Dialect(
@@ -55,58 +59,22 @@ DIALECT = Dialect(
 
 router = DialectRouter(DIALECT)
 
-
-@router.route(
-    "POST",
-    "/v1/embeddings",
-    "/openai/{region}/v1/embeddings",
-    "/api/public/openai/{region}/v1/embeddings",
-)
-async def embeddings(exchange: RequestContext) -> Answer:
-    """One vector per input, in input order; also for the keys of Ctyun's customers, who share `/v1`."""
-    caller = await exchange.authenticate()
-    check_region(exchange)
-    # Who names a region in the path speaks as Langdock does, whatever the key says.
-    if caller.dialect == ctyun.DIALECT.name and "region" not in exchange.request.path_params:
-        return await ctyun.embed(exchange, caller)
-    body = await exchange.read(shape.EmbeddingsBody)
-    request = shape.to_core(body, exchange.cache_use(), model=body.model)
-    embedded = await exchange.gateway.embed(request, caller, exchange.record)
-    return shape.from_core(embedded, body.encoding_format or "float")
+BASES = ("/v1", "/openai/{region}/v1", "/api/public/openai/{region}/v1")
 
 
-@router.route("GET", "/v1/models", "/openai/{region}/v1/models", "/api/public/openai/{region}/v1/models")
-async def list_models(exchange: RequestContext) -> Answer:
-    """Every model this key may use here."""
-    caller = await exchange.authenticate()
-    check_region(exchange)
-    return shape.model_list(await exchange.gateway.models.every(caller), shape.model_object)
+async def speaking_as_the_key(context: Context) -> RequestContext:
+    """Ctyun's customers share `/v1`: their keys say so. A path that names a region is Langdock's, whatever the key."""
+    if context.caller.dialect == ctyun.DIALECT.name and "region" not in context.path_params:
+        context.dialect = ctyun.DIALECT
+    return context
 
 
-@router.route(
-    "GET",
-    "/v1/models/{name:path}",
-    "/openai/{region}/v1/models/{name:path}",
-    "/api/public/openai/{region}/v1/models/{name:path}",
-)
-async def retrieve_model(exchange: RequestContext) -> Answer:
-    """One model, by its name or alias."""
-    caller = await exchange.authenticate()
-    check_region(exchange)
-    model = await exchange.gateway.models.one(exchange.request.path_params["name"], caller)
-    return Answer(body=orjson.dumps(shape.model_object(model)))
+@router.endpoint("POST", *(f"{base}/embeddings" for base in BASES))
+async def embeddings(context: Annotated[RequestContext, Depends(speaking_as_the_key)]) -> Response:
+    """One vector per input, in input order."""
+    body = context.read(shape.EmbeddingsBody)
+    embedded = await context.embed(shape.to_core(body, context.cache_use(), model=body.model))
+    return shape.from_core(embedded, body.encoding_format or "float", fields=context.dialect.vector_fields)
 
 
-def check_region(exchange: RequestContext) -> None:
-    """The region in the path, if there is one, must be this stage's; raises `WrongRegion`, `ResourceNotFound`."""
-    wanted, here = exchange.request.path_params.get("region"), exchange.gateway.region
-    if wanted is None or wanted == here:
-        return
-    if wanted not in {"eu", "us"}:
-        raise errors.ResourceNotFound(f"There is no region {wanted!r}: the regions are eu and us.", param="region")
-    elsewhere = exchange.gateway.other_stages.get(wanted)
-    where = f"ask {elsewhere} instead" if elsewhere else "ask the operator for that region's address"
-    raise WrongRegion(
-        f"This address computes vectors in {here!r} only, and nothing crosses regions: for {wanted!r} {where}.",
-        param="region",
-    )
+add_model_routes(router, *BASES)

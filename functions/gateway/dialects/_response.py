@@ -1,0 +1,151 @@
+"""An answer on its way out: headers that every answer carries, compression, and what does not fit through Lambda."""
+
+import zlib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+import msgspec
+
+from gateway.core import errors
+from gateway.core.errors import BodyTooLarge, GatewayError
+from gateway.core.facts import Facts
+from gateway.core.limits import MAX_PAYLOAD
+from gateway.core.rate_limit import Reservation, retry_after
+
+if TYPE_CHECKING:
+    from gateway.dialects._context import RequestContext
+
+MAX_ANSWER = MAX_PAYLOAD - 16_384
+"""Bytes of an answer that fits a Lambda payload: its limit, less what the headers around it may take."""
+
+COMPRESS_FROM = 4_096
+"""Bytes from which an answer is worth compressing."""
+_GZIP = zlib.MAX_WBITS + 16
+"""zlib's number for the format of gzip."""
+
+
+class Response(msgspec.Struct, frozen=True, kw_only=True):
+    """What goes back: `body` is JSON text. `compressible` says that gzip would make it much smaller."""
+
+    body: bytes
+    status: int = 200
+    headers: Mapping[str, str] = {}
+    compressible: bool = False
+
+
+async def complete(context: "RequestContext", response: Response) -> Response:
+    """The response with all its headers, compressed if that is worth it, or kept elsewhere if it is too large."""
+    headers = {**common_headers(context), **response.headers, "content-type": "application/json"}
+    body = response.body
+    if response.compressible and len(body) >= COMPRESS_FROM and takes_gzip(context.headers):
+        body = _gzip(body)
+        headers |= {"content-encoding": "gzip", "vary": "accept-encoding"}
+    if _payload_size(body, headers) > MAX_ANSWER:
+        return await redirect_to_bucket(context, response)
+    return Response(body=body, status=response.status, headers={**headers, "content-length": str(len(body))})
+
+
+async def redirect_to_bucket(context: "RequestContext", response: Response) -> Response:
+    """Lambda cannot carry this response: the client fetches it from the bucket, or is told how much would fit."""
+    if not _may_redirect(context):
+        fits = max(1, context.facts.inputs * MAX_ANSWER // len(response.body))
+        error = BodyTooLarge(
+            f"The answer would have {len(response.body)} bytes, more than can be sent at once: "
+            f"ask for at most {fits} inputs in one request.",
+            param="input",
+        )
+        return await complete(context, context.render(error))
+    try:
+        url = await context.gateway.large_answers.keep(response.body, "application/json")
+    except GatewayError as error:
+        return await complete(context, context.render(error))
+    return Response(body=b"", status=303, headers={**common_headers(context), "location": url, "content-length": "0"})
+
+
+def _may_redirect(context: "RequestContext") -> bool:
+    """Whether the client will fetch the answer elsewhere without carrying its key there.
+
+    `Authorization` is dropped by every client that goes to another host; the other headers are not, save by
+    openai-python's class for Azure. A browser, which sends `Origin`, may not read from the bucket.
+    """
+    headers = context.headers
+    carries_key = "x-goog-api-key" in headers or "api-key" in headers
+    drops_key = headers.get("user-agent", "").removeprefix("Async").startswith("AzureOpenAI/Python")
+    return context.dialect.follows_redirects and "origin" not in headers and (drops_key or not carries_key)
+
+
+def _payload_size(body: bytes, headers: Mapping[str, str]) -> int:
+    """Bytes of the answer in the JSON that Lambda hands to API Gateway, at most."""
+    if "content-encoding" in headers:
+        return len(body) * 4 // 3
+    if len(body) * 2 <= MAX_ANSWER:
+        return len(body) * 2  # it fits whatever has to be escaped, and counting takes 0.1 ms of every large answer
+    return len(body) + body.count(b'"')
+
+
+def _gzip(body: bytes) -> bytes:
+    # Digits hardly repeat each other: looking for repetitions saves 3 % of the bytes and takes 40 % more time.
+    compressor = zlib.compressobj(wbits=_GZIP, strategy=zlib.Z_HUFFMAN_ONLY)
+    return compressor.compress(body) + compressor.flush()
+
+
+def takes_gzip(headers: Mapping[str, str]) -> bool:
+    """Whether the client accepts gzip (RFC 9110, section 12.5.3)."""
+    for part in headers.get("accept-encoding", "").split(","):
+        name, _, quality = part.partition(";")
+        if name.strip().lower() in {"gzip", "*"}:
+            return quality.replace(" ", "") not in {"q=0", "q=0.0", "q=0.00", "q=0.000"}
+    return False
+
+
+def common_headers(context: "RequestContext") -> dict[str, str]:
+    """The headers that every answer carries, as far as they are known."""
+    headers = {"x-request-id": context.request_id}
+    if context.known_caller is not None:
+        headers |= allowance_headers(context.facts.allowance or context.gateway.remaining(context.known_caller))
+    return headers if context.error else headers | _served_headers(context.facts)
+
+
+def _served_headers(facts: Facts) -> dict[str, str]:
+    """Who served the request, and what it cost."""
+    if facts.route is None:
+        return {}
+    headers = {
+        "x-gateway-route": facts.route if _is_plain(facts.route) else quote(facts.route),
+        "x-gateway-cache-hits": str(facts.hits),
+        "x-gateway-cache-misses": str(facts.misses),
+        "x-gateway-tokens-billed": str(facts.billed_tokens),
+    }
+    return headers | {"x-gateway-tokens-estimated": "true"} if facts.estimated else headers
+
+
+def _is_plain(text: str) -> bool:
+    return text.isascii() and text.isprintable()
+
+
+def allowance_headers(reservation: Reservation) -> dict[str, str]:
+    """What is left of this minute, in OpenAI's notation."""
+    reset = f"{reservation.resets_in:.3f}".rstrip("0").rstrip(".") + "s"
+    return {
+        "x-ratelimit-limit-requests": str(reservation.limits.requests),
+        "x-ratelimit-limit-tokens": str(reservation.limits.tokens),
+        "x-ratelimit-remaining-requests": str(reservation.remaining_requests),
+        "x-ratelimit-remaining-tokens": str(reservation.remaining_tokens),
+        "x-ratelimit-reset-requests": reset,
+        "x-ratelimit-reset-tokens": reset,
+    }
+
+
+def retry_headers(error: GatewayError) -> dict[str, str]:
+    """When to try again, for causes that pass with time: whole seconds, and milliseconds for clients that read them."""
+    match error:
+        case errors.AllowanceExhausted(retry_after=seconds):
+            return {"retry-after": str(retry_after(seconds)), "retry-after-ms": str(max(1, round(seconds * 1000)))}
+        case errors.ProviderThrottled(retry_after=None) | errors.StoreUnavailable():
+            return {"retry-after": "1"}
+        case errors.ProviderThrottled(retry_after=float() | int() as seconds):
+            return {"retry-after": str(retry_after(seconds))}
+        case errors.MethodNotAllowed(allowed=allowed):
+            return {"allow": ", ".join(allowed)}
+    return {}

@@ -1,0 +1,91 @@
+"""Bodies as wire models, and pydantic's problems as `InvalidRequest`."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from gateway.core.errors import BodyTooLarge, InvalidRequest, WrongContentType
+
+MAX_BODY = 5 * 1024 * 1024
+"""Bytes. Lambda takes 6 MB, including this body, quoted, and its headers; above that API Gateway answers, not we."""
+
+PRIVATE_FIELDS = {"input", "content", "requests", "title"}
+"""Fields that may hold private text."""
+
+Body = TypeVar("Body", bound=BaseModel)
+
+DescribeProblem = Callable[[Any], tuple[str, str]]
+"""From one of pydantic's error details (a TypedDict of its core) to the path and the message of a problem."""
+
+
+def read_body(headers: Mapping[str, str], body: bytes, model: type[Body], describe: DescribeProblem) -> Body:
+    """The body as that wire model; raises `InvalidRequest`, `BodyTooLarge`, `WrongContentType`."""
+    check_content_type(headers)
+    if len(body) > MAX_BODY:
+        raise BodyTooLarge(f"The body has {len(body)} bytes; at most {MAX_BODY} are taken in one request.")
+    try:
+        return model.model_validate_json(body)
+    except ValidationError as error:
+        raise invalid(error, describe) from error
+
+
+def check_content_type(headers: Mapping[str, str]) -> None:
+    """Raises `WrongContentType` unless the headers say that the body is JSON, or say nothing."""
+    kind = headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+    if kind != "application/json" and not kind.endswith("+json"):
+        raise WrongContentType(f"The body is {kind!r}; send JSON with 'Content-Type: application/json'.")
+    encoding = headers.get("content-encoding", "identity").strip().lower()
+    if encoding != "identity":
+        raise WrongContentType(f"The body is encoded with {encoding!r}; send it as it is.")
+
+
+def invalid(error: ValidationError, describe: DescribeProblem) -> InvalidRequest:
+    """The first problem as the cause, all of them as its `problems`. Messages repeat no value: it may be private."""
+    details = error.errors(include_url=False)
+    problems = [describe(detail) for detail in details]
+    path, message = problems[0]
+    unknown = details[0]["type"] == "extra_forbidden"
+    return InvalidRequest(message, param=path or None, value=_value(details[0]), problems=problems, unknown=unknown)
+
+
+def _value(detail: Any) -> Any:  # a pydantic ErrorDetails; JSON as it came
+    """The wrong value of a parameter that this dialect has, unless private text stands there."""
+    if (
+        len(detail["loc"]) != 1
+        or detail["loc"][0] in PRIVATE_FIELDS
+        or detail["type"] in {"extra_forbidden", "missing"}
+    ):
+        return None
+    return detail["input"]
+
+
+def describe_problem(detail: Any) -> tuple[str, str]:  # a pydantic ErrorDetails, which is a TypedDict of its core
+    """Where a body is wrong and how, in OpenAI's words."""
+    path = path_text(detail["loc"])
+    match detail["type"]:
+        case "json_invalid":
+            return "", f"The body is not JSON: {detail['ctx']['error']}."
+        case "missing":
+            return path, f"Missing required parameter: '{path}'."
+        case "extra_forbidden":
+            return path, f"Unrecognized request argument supplied: {path}."
+        case "model_type":
+            return path, "The body must be a JSON object." if not path else f"'{path}' must be an object."
+    return path, f"Invalid '{path}': {detail['msg'][:1].lower()}{detail['msg'][1:]}."
+
+
+def renamed(param: str | None, names: Mapping[str, str]) -> str | None:
+    """A parameter under the name that the dialect's clients use: `names` has the first part of its path."""
+    if param is None:
+        return None
+    head = param.split("[")[0].split(".")[0]
+    return names.get(head, head) + param[len(head) :]
+
+
+def path_text(location: tuple[int | str, ...]) -> str:
+    """`("input", 2)` as `input[2]`, `("content", "parts")` as `content.parts`."""
+    text = ""
+    for part in location:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+    return text
