@@ -13,7 +13,7 @@ def make_provider(**changes: Any) -> Provider:
 def make_route(**changes: Any) -> Route:
     usual: dict[str, Any] = {
         "name": "echo-eu",
-        "provider": make_provider(),
+        "provider": "echo-eu",
         "vendor_model": "vendor-echo",
         "region": "eu",
         "accepts_tokens": True,

@@ -7,13 +7,14 @@ A file holds its `source`, the `model` and `vectors` behind it, the `request`, t
 import json
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 
-from gateway.core.catalogue import Model, PurposeRule, Symmetry
+from gateway.core.catalogue import Model, Symmetry
 from gateway.core.embedding import EmbeddingResult, Purpose
 from tests.fakes.echo_provider import EchoProvider
 from tests.fakes.models import make_model
@@ -62,8 +63,8 @@ def _model(golden: Golden) -> Model:
     model = make_model(name=told["name"], aliases=tuple(told["aliases"]), dimensions=len(golden.vectors[0]))
     if not told["by_purpose"]:
         return model
-    rules = dict.fromkeys(Purpose, PurposeRule(native=True))
-    return replace(model, symmetry=Symmetry.BY_PURPOSE, purposes=rules, accepts_title=True)
+    rules = dict.fromkeys(Purpose, "native")
+    return msgspec.structs.replace(model, symmetry=Symmetry.BY_PURPOSE, purposes=rules, accepts_title=True)
 
 
 def _result(golden: Golden) -> EmbeddingResult:

@@ -5,14 +5,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
+from fastapi import FastAPI
 
-from gateway.app import Dialects, Identify, create_app
+from gateway.app import create_app
 from gateway.core import api_key
 from gateway.core.api_key import ApiKey
 from gateway.core.caller import KeyRecord, KeyRecords, Limits, Workspace
-from gateway.core.catalogue import Catalogue, Model
+from gateway.core.catalogue import Catalogue, Model, Provider
 from gateway.core.errors import GatewayError
-from gateway.core.ports import CachedVector
+from gateway.core.ports import CachedVector, PendingWrite, nothing_pending
 from gateway.core.rate_limit import Reservation
 from gateway.core.vocabulary import Vocabularies, none_at_hand
 from gateway.operations.authenticate import Authenticate
@@ -20,7 +21,7 @@ from gateway.operations.embed import Embed
 from gateway.operations.gateway import Gateway
 from gateway.operations.models import Models
 from tests.fakes.echo_provider import EchoProvider
-from tests.fakes.models import make_model
+from tests.fakes.models import make_model, make_provider
 
 KEY = ApiKey(workspace="acme", key_id="k" * 8, secret="s" * 32).text
 STRANGERS_KEY = ApiKey(workspace="acme", key_id="k" * 8, secret="x" * 32).text
@@ -31,6 +32,7 @@ class Stage:
     """A stage in `eu` with one workspace, `acme`, whose key is `KEY`. Whatever a test wants otherwise is a field."""
 
     models: Sequence[Model] = field(default_factory=lambda: [make_model()])
+    providers: Sequence[Provider] = field(default_factory=lambda: [make_provider()])
     provider: EchoProvider = field(default_factory=EchoProvider)
     key_record: Mapping[str, Any] = field(default_factory=dict)
     dialect: str | None = None
@@ -47,31 +49,32 @@ class Stage:
         self.fails()
         if workspace != "acme":
             return {}
-        record: dict[str, Any] = {"key_id": "k" * 8, "sha256": api_key.digest("s" * 32), "created": 0}
+        record: dict[str, Any] = {"sha256": api_key.digest("s" * 32), "created": 0}
         return {"k" * 8: KeyRecord(**{**record, **self.key_record})}
 
     async def catalogue(self) -> Catalogue:
-        return Catalogue(self.models)
+        return Catalogue(self.models, self.providers)
 
-    async def workspace(self, name: str) -> Workspace:
+    async def workspace(self, name: str) -> Workspace | None:
         return Workspace(name=name, dialect=self.dialect)
 
     async def reserve(self, workspace: str, limits: Limits, tokens: int) -> Reservation:
         if self.throttles:
             raise self.throttles
-        return standing(workspace, limits, tokens)
+        return untouched(workspace, limits, tokens)
 
-    def standing(self, workspace: str, limits: Limits) -> Reservation:
-        return standing(workspace, limits)
+    def remaining(self, workspace: str, limits: Limits) -> Reservation:
+        return untouched(workspace, limits)
 
-    async def settle(self, reservation: Reservation, tokens: int) -> None:
-        pass
+    def settle(self, reservation: Reservation, tokens: int) -> PendingWrite:
+        return nothing_pending
 
     async def get(self, keys: Sequence[bytes]) -> Mapping[bytes, CachedVector]:
         return {key: self.kept[key] for key in keys if key in self.kept}
 
-    async def put(self, vectors: Mapping[bytes, CachedVector], ttl: int) -> None:
+    def put(self, vectors: Mapping[bytes, CachedVector], ttl: int) -> PendingWrite:
         self.kept |= vectors
+        return nothing_pending
 
     async def keep(self, body: bytes, content_type: str) -> str:
         self.answers.append(body)
@@ -89,19 +92,19 @@ class Stage:
             embed=Embed(
                 region="eu",
                 catalogue=self,
-                allowances=self,
+                rate_limits=self,
                 cache=self,
                 provider=lambda _: self.provider,
                 clock=lambda: 0.0,
                 vocabularies=self.vocabularies,
             ),
             models=Models(region="eu", catalogue=self),
-            answers=self,
+            large_answers=self,
             other_stages=self.other_stages,
         )
 
     @property
-    def app(self) -> Dialects | Identify:
+    def app(self) -> FastAPI:
         return create_app(self.gateway, cors_origins=self.cors_origins)
 
     async def send(self, method: str, path: str, **request: Any) -> httpx.Response:
@@ -118,7 +121,7 @@ class Stage:
         return (await self.send("GET", path)).json()
 
 
-def standing(workspace: str, limits: Limits, tokens: int = 0) -> Reservation:
+def untouched(workspace: str, limits: Limits, tokens: int = 0) -> Reservation:
     """What is left of an allowance that nobody else uses."""
     return Reservation(
         workspace=workspace,

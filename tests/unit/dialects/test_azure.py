@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from gateway.core import errors
-from gateway.core.catalogue import PurposeRule, Symmetry
+from gateway.core.catalogue import Symmetry
 from gateway.core.embedding import Purpose
-from gateway.dialects import _router
+from gateway.dialects import _response
 from tests.fakes.echo_provider import EchoProvider, echo_vector
 from tests.fakes.models import make_model, make_route
 from tests.unit.dialects.stage import KEY, STRANGERS_KEY, Stage
@@ -79,7 +79,7 @@ async def test_token_ids_are_taken(value: Any) -> None:
     [(None, None), ("text", None), ("query", Purpose.QUERY), ("document", Purpose.DOCUMENT)],
 )
 async def test_the_input_type_becomes_the_purpose(input_type: str | None, purpose: Purpose | None) -> None:
-    rules = dict.fromkeys(Purpose, PurposeRule(native=True))
+    rules = dict.fromkeys(Purpose, "native")
     stage = Stage(models=[make_model(symmetry=Symmetry.BY_PURPOSE, purposes=rules)])
 
     await stage.post("/embeddings", model="echo", input="a", input_type=input_type)
@@ -305,7 +305,7 @@ async def test_a_vendors_code_that_no_header_can_hold_stays_in_the_body() -> Non
 
 async def test_a_large_answer_is_never_redirected(monkeypatch: pytest.MonkeyPatch) -> None:
     """azure-core carries the key to the other address."""
-    monkeypatch.setattr(_router, "MAX_ANSWER", 2_500)
+    monkeypatch.setattr(_response, "MAX_ANSWER", 2_500)
 
     response = await Stage().post("/embeddings", model="echo", input=[f"{n}" for n in range(40)])
 

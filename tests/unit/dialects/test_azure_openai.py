@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from gateway.core import errors
-from gateway.core.catalogue import PurposeRule, Symmetry
+from gateway.core.catalogue import Symmetry
 from gateway.core.embedding import Purpose
-from gateway.dialects import _router
+from gateway.dialects import _response
 from tests.fakes.echo_provider import EchoProvider
 from tests.fakes.models import make_model
 from tests.unit.dialects.stage import KEY, STRANGERS_KEY, Stage
@@ -104,7 +104,7 @@ async def test_throttling_says_when_to_try_again() -> None:
     ("input_type", "purpose"), [("text", None), ("query", Purpose.QUERY), ("document", Purpose.DOCUMENT)]
 )
 async def test_the_input_type_becomes_the_purpose(input_type: str, purpose: Purpose | None) -> None:
-    native = {Purpose.QUERY: PurposeRule(native=True), Purpose.DOCUMENT: PurposeRule(native=True)}
+    native = {Purpose.QUERY: "native", Purpose.DOCUMENT: "native"}
     stage = Stage(models=[make_model(symmetry=Symmetry.BY_PURPOSE, purposes=native)])
 
     await stage.post("/openai/deployments/echo/embeddings", input="a", input_type=input_type)
@@ -163,7 +163,7 @@ async def test_a_large_answer_is_redirected_only_for_clients_that_leave_their_ke
     monkeypatch: pytest.MonkeyPatch, headers: dict[str, Any], status: int
 ) -> None:
     """Any: header values."""
-    monkeypatch.setattr(_router, "MAX_ANSWER", 2_000)
+    monkeypatch.setattr(_response, "MAX_ANSWER", 2_000)
     body = {"input": [f"{n}" for n in range(40)]}
 
     response = await Stage().send("POST", "/openai/deployments/echo/embeddings", headers=headers, json=body)

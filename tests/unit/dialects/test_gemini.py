@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from gateway.core import errors
-from gateway.core.catalogue import PurposeRule, Symmetry
+from gateway.core.catalogue import Symmetry
 from gateway.core.embedding import Purpose
 from tests.fakes.echo_provider import echo_vector
 from tests.fakes.models import make_model
@@ -25,7 +25,7 @@ def packed(values: Sequence[float]) -> bytes:
 
 
 def by_purpose(**changes: Any) -> Stage:
-    rules = dict.fromkeys(Purpose, PurposeRule(native=True))
+    rules = dict.fromkeys(Purpose, "native")
     return Stage(models=[make_model(symmetry=Symmetry.BY_PURPOSE, purposes=rules, accepts_title=True, **changes)])
 
 
@@ -193,7 +193,7 @@ async def test_a_text_too_long_is_named_by_its_place_among_mixed_requests() -> N
     response = await stage.post("/v1beta/models/echo:batchEmbedContents", requests=requests)
 
     error = error_of(response, 400, "INVALID_ARGUMENT")
-    assert "input 2 has 4 tokens" in error["message"]
+    assert "input 2 has at least 4 tokens" in error["message"]
     assert error["details"][0]["fieldViolations"][0]["field"] == "requests[2].content"
 
 

@@ -1,6 +1,5 @@
 """OpenAI's dialect, as its clients see it."""
 
-import asyncio
 import base64
 import gzip
 import json
@@ -12,11 +11,11 @@ import pytest
 
 from gateway.core import errors
 from gateway.core.caller import Limits
-from gateway.dialects import _router
+from gateway.dialects import _response
 from tests.fakes.echo_provider import EchoProvider, echo_vector
 from tests.fakes.logs import log_lines
 from tests.fakes.models import make_model, make_route
-from tests.unit.dialects.stage import KEY, STRANGERS_KEY, Stage, standing
+from tests.unit.dialects.stage import KEY, STRANGERS_KEY, Stage, untouched
 
 PATHS = ("/v1/embeddings", "/openai/eu/v1/embeddings", "/api/public/openai/eu/v1/embeddings")
 
@@ -387,7 +386,7 @@ async def test_two_thousand_and_forty_eight_inputs_are_served() -> None:
 async def test_an_exhausted_allowance_says_when_to_try_again() -> None:
     limits = Limits(requests=1, tokens=10)
     error = errors.AllowanceExhausted(
-        "Enough.", retry_after=6.5, limited_by="requests", standing=standing("acme", limits)
+        "Enough.", retry_after=6.5, limited_by="requests", allowance=untouched("acme", limits)
     )
 
     response = await Stage(throttles=error).post("/v1/embeddings", model="echo", input="a")
@@ -458,17 +457,16 @@ async def test_an_unforeseen_failure_speaks_openai_and_tells_nothing() -> None:
 async def test_an_answer_that_is_made_is_not_taken_away_by_what_follows_it(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    async def fail(_self: Stage, _vectors: object, _ttl: int) -> None:
-        await asyncio.sleep(0)
+    def fail() -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(Stage, "put", fail)
+    monkeypatch.setattr(Stage, "put", lambda _self, _vectors, _ttl: fail)
 
     response = await Stage().post("/v1/embeddings", model="echo", input="a")
 
     assert response.status_code == 200
     assert [line["message"] for line in log_lines(caplog)] == ["unforeseen"]
-    assert json.loads(capsys.readouterr().out.splitlines()[-1])["Requests"] == 1
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["Requests"] == [1.0]
 
 
 @pytest.mark.parametrize("path", ["/v1/models/{name:path}", "/openai/{region}/v1/models/x"])
@@ -490,7 +488,7 @@ async def test_a_route_may_be_called_anything(name: str) -> None:
 
 
 async def test_an_answer_that_lambda_cannot_carry_waits_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_router, "MAX_ANSWER", 1_000)
+    monkeypatch.setattr(_response, "MAX_ANSWER", 1_000)
     stage = Stage()
 
     response = await stage.post("/v1/embeddings", model="echo", input=[f"{n}" for n in range(40)])
@@ -506,7 +504,7 @@ async def test_an_answer_that_cannot_be_put_aside_is_an_error_in_the_dialect(
     async def fail(_self: Stage, _body: bytes, _content_type: str) -> str:
         raise errors.InternalError("The answer is too large to send at once, and could not be put aside.")
 
-    monkeypatch.setattr(_router, "MAX_ANSWER", 1_000)
+    monkeypatch.setattr(_response, "MAX_ANSWER", 1_000)
     monkeypatch.setattr(Stage, "keep", fail)
 
     response = await Stage().post("/v1/embeddings", model="echo", input=[f"{n}" for n in range(40)])
@@ -517,7 +515,7 @@ async def test_an_answer_that_cannot_be_put_aside_is_an_error_in_the_dialect(
 
 
 async def test_a_client_that_would_carry_its_key_along_is_told_how_much_fits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_router, "MAX_ANSWER", 2_000)
+    monkeypatch.setattr(_response, "MAX_ANSWER", 2_000)
     stage = Stage()
     request = {"model": "echo", "input": [f"{n}" for n in range(40)]}
 
@@ -530,7 +528,7 @@ async def test_a_client_that_would_carry_its_key_along_is_told_how_much_fits(mon
 
 async def test_a_browser_is_told_how_much_fits(monkeypatch: pytest.MonkeyPatch) -> None:
     """The bucket lets no page read, so a page would see nothing but a failed request."""
-    monkeypatch.setattr(_router, "MAX_ANSWER", 2_000)
+    monkeypatch.setattr(_response, "MAX_ANSWER", 2_000)
     stage = Stage(cors_origins=["https://page.example"])
     headers = {"authorization": f"Bearer {KEY}", "origin": "https://page.example"}
     request = {"model": "echo", "input": [f"{n}" for n in range(40)]}
