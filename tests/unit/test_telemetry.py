@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from aws_lambda_powertools import Metrics
 
 from gateway import telemetry
 
@@ -17,10 +16,8 @@ def test_metrics_are_published_for_the_service_and_by_dimension(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("_X_AMZN_TRACE_ID", "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=0")
-    telemetry.count("Requests")
-    telemetry.count("OwnTime", 2.5)
 
-    telemetry.publish({"status": 200}, workspace="acme", model="echo")
+    telemetry.publish({"Requests": 1, "OwnTime": 2.5}, {"status": 200}, workspace="acme", model="echo")
 
     line = json.loads(capsys.readouterr().out)
     directive = line["_aws"]["CloudWatchMetrics"][0]
@@ -30,52 +27,43 @@ def test_metrics_are_published_for_the_service_and_by_dimension(
         "Requests": "Count",
         "OwnTime": "Milliseconds",
     }
-    assert (line["Requests"], line["OwnTime"], line["workspace"], line["model"]) == (1, 2.5, "acme", "echo")
-    assert (line["message"], line["level"], line["status"]) == ("request", "INFO", 200)
-    assert line["timestamp"].endswith("+00:00")
+    assert (line["Requests"], line["OwnTime"], line["workspace"], line["model"]) == ([1.0], [2.5], "acme", "echo")
+    assert line["status"] == 200
     assert line["xray_trace_id"] == "1-5759e988-bd862e3fe1be46a994272793"
 
 
 def test_each_line_holds_its_own_request_only(capsys: pytest.CaptureFixture[str]) -> None:
-    telemetry.count("Requests")
-    telemetry.publish({}, workspace="acme", model="echo")
-    telemetry.count("Requests")
-    telemetry.publish({})
+    telemetry.publish({"Requests": 1}, {"status": 200}, workspace="acme", model="echo")
+    telemetry.publish({"Requests": 1}, {})
 
     last = json.loads(capsys.readouterr().out.splitlines()[-1])
 
-    assert last["Requests"] == 1
-    assert "workspace" not in last
+    assert last["Requests"] == [1.0]
+    assert last.keys() == {"_aws", "service", "Requests"}
+    assert last["_aws"]["CloudWatchMetrics"][0]["Dimensions"] == [["service"]]
 
 
 def test_an_operator_who_wants_fewer_lines_still_has_metrics(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(telemetry, "_wants_facts", lambda: False)
-    telemetry.count("Requests")
+    monkeypatch.setattr(telemetry, "_keeps_facts", lambda: False)
 
-    telemetry.publish({"status": 200})
+    telemetry.publish({"Requests": 1}, {"status": 200})
 
     line = json.loads(capsys.readouterr().out)
-    assert line["Requests"] == 1
+    assert line["Requests"] == [1.0]
     assert "status" not in line
 
 
-def test_a_line_is_read_by_cloudwatch_as_powertools_own_is(capsys: pytest.CaptureFixture[str]) -> None:
-    theirs = Metrics(namespace=telemetry.NAMESPACE, service="embeddings-gateway")
-    theirs.add_dimensions(service="embeddings-gateway", workspace="acme")
-    for name, unit in telemetry.UNITS.items():
-        theirs.add_metric(name=name, unit=unit, value=3)
-        telemetry.count(name, 3)
+def test_a_degraded_store_is_a_warning_and_a_metric_at_once(
+    capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nothing waits for somebody to publish it: a worker that never does would lose it."""
+    telemetry.degraded("CacheFailures", "timeout")
 
-    theirs.flush_metrics()
-    telemetry.publish({}, workspace="acme")
-
-    their_line, our_line = map(json.loads, capsys.readouterr().out.splitlines())
-    assert our_line["_aws"]["CloudWatchMetrics"] == their_line["_aws"]["CloudWatchMetrics"]
-    assert abs(our_line["_aws"]["Timestamp"] - their_line["_aws"]["Timestamp"]) < 60_000
-    for name in telemetry.UNITS:
-        assert [our_line[name]] == their_line[name]
+    metric = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert metric["CacheFailures"] == [1.0]
+    assert [record.getMessage() for record in caplog.records] == ["degraded"]
 
 
 def test_a_sampled_request_has_segments(monkeypatch: pytest.MonkeyPatch) -> None:
