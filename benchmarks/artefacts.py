@@ -61,7 +61,7 @@ def bare() -> Artefact:
 def gateway() -> Artefact:
     """The API function, as it is deployed."""
     inputs = [FUNCTIONS / name for name in ("api.py", "requirements.txt", "Makefile")]
-    inputs += sorted((FUNCTIONS / "gateway").rglob("*.py"))
+    inputs += sorted(path for path in (FUNCTIONS / "gateway").rglob("*") if path.is_file() and path.suffix != ".pyc")
 
     def fill(work: Path, folder: Path) -> None:
         for name in ("api.py", "requirements.txt"):
