@@ -73,7 +73,7 @@ def gateway() -> Artefact:
 
 
 def without_byte_code(artefact: Artefact) -> Artefact:
-    """The same without byte code, which is what `sam build` makes of a function unless told otherwise."""
+    """The same without byte code, which is what `sam build` makes of a function by itself."""
 
     def fill(_: Path, folder: Path) -> None:
         shutil.copytree(artefact.folder, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))

@@ -55,7 +55,7 @@ class FakeAws:
         operation, begun, failed = operation_of(asked), time.perf_counter(), False
         try:
             reply = self._serve(operation, asked)
-        except Exception:  # noqa: BLE001  (whoever measures is told by `take_calls`, and looks at the terminal)
+        except Exception:  # noqa: BLE001  (`take_calls` raises for whoever measures)
             traceback.print_exc()
             reply, failed = Reply(status=500, body=b"{}"), True
         ended = time.perf_counter() + self._latency

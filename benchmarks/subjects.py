@@ -3,6 +3,7 @@
 Both are asked in this process and carry out a `Case` in one of their own, whose CPU is counted.
 """
 
+import gzip
 import http.client
 import itertools
 import json
@@ -72,7 +73,11 @@ class Server:
     def __init__(self, pid: int, url: str, key: str = "") -> None:
         self._pid = pid
         self._connection = http.client.HTTPConnection(urlsplit(url).netloc)
-        self._headers = {"content-type": "application/json", "authorization": f"Bearer {key}"}
+        self._headers = {
+            "accept-encoding": "gzip, deflate",
+            "authorization": f"Bearer {key}",
+            "content-type": "application/json",
+        }
         self._numbers = itertools.count()
 
     def carry_out(self, case: Case, requests: int | None = None) -> Cost:
@@ -99,7 +104,7 @@ class Server:
         text = reply.read()
         if reply.status != OK:
             raise RuntimeError(f"Asked on {self._connection.port}, it answered {reply.status} {text[:300]!r}")
-        return text
+        return gzip.decompress(text) if reply.headers["content-encoding"] == "gzip" else text
 
 
 def check_answer(case: Case, answer: bytes) -> None:
