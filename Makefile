@@ -56,8 +56,8 @@ contract: install ## tests of stores, templates and artefacts against the emulat
 e2e: install ## tests of real clients against the stack that SAM deploys to the emulator
 	$(BIN)/pytest tests/e2e
 
-bench: install ## measures cold starts and requests, one summary line each
-	$(BIN)/python -m benchmarks
+bench: install ## measures cold starts and requests against their targets; PEERS=1 adds LiteLLM's proxy
+	$(BIN)/python -m benchmarks $(if $(filter 1,$(PEERS)),--peers)
 
 build: install ## builds the functions for AWS; RUNTIME=python3.13 ARCHITECTURE=arm64
 	RUNTIME_PYTHON=$(RUNTIME) ARCHITECTURE=$(ARCHITECTURE) $(BIN)/sam build \

@@ -61,7 +61,7 @@ def bare() -> Artefact:
 def gateway() -> Artefact:
     """The API function, as it is deployed."""
     inputs = [FUNCTIONS / name for name in ("api.py", "requirements.txt", "Makefile")]
-    inputs += sorted((FUNCTIONS / "gateway").rglob("*.py"))
+    inputs += sorted(path for path in (FUNCTIONS / "gateway").rglob("*") if path.is_file() and path.suffix != ".pyc")
 
     def fill(work: Path, folder: Path) -> None:
         for name in ("api.py", "requirements.txt"):
@@ -73,7 +73,7 @@ def gateway() -> Artefact:
 
 
 def without_byte_code(artefact: Artefact) -> Artefact:
-    """The same without byte code, which is what `sam build` makes of a function unless told otherwise."""
+    """The same without byte code, which is what `sam build` makes of a function by itself."""
 
     def fill(_: Path, folder: Path) -> None:
         shutil.copytree(artefact.folder, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))

@@ -1,10 +1,11 @@
 """Process start to the first authenticated answer, under the real Lambda Runtime Interface Emulator.
 
-    python -m benchmarks.cold_start [--rounds 9] [--without-byte-code] [--variants gateway-base64 ...]
+    python -m benchmarks.cold_start [--rounds 9] [--without-byte-code] [--variants hit miss ...]
 
 Beside the gateway: an empty handler, and bare FastAPI + Mangum with an equal route. One cold start of each follows
 the other, round after round; the medians are printed. The gateway's first answer is made of everything a request
-needs: the key's look-up, the catalogue, the allowance, the cache, each over TLS as on AWS.
+needs: the key's look-up, the catalogue, the rate limit, the cache, each over TLS as on AWS. A miss also asks the
+vendor, over plain HTTP, and writes what it answered into the cache.
 """
 
 import argparse
@@ -15,66 +16,158 @@ import statistics
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks import artefacts, stage
+from benchmarks import artefacts, options, stage
+from benchmarks.aws_controls import AwsControls
 from benchmarks.certificate import make_certificate
 from benchmarks.fake_aws import OWN_DIMENSIONS
 from benchmarks.fake_vendor import DIMENSIONS
 from benchmarks.processes import fakes
 from benchmarks.runtime import Artefact, ColdStart, measure
+from benchmarks.targets import Summary, Target
 
-TARGET, GOAL, PEAK = 1.25, 1.0, 80
-"""Total time to bare FastAPI + Mangum's: now, and wanted; megabytes."""
+MAX_RATIOS = {"hit": 1.02, "miss": 1.20}
+"""Total time to bare FastAPI + Mangum's, by variant."""
+MAX_PEAK = 80
+"""Megabytes."""
 TEXT = "The first answer of a function that was cold."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Variant:
-    """What is measured, and what its first event asks."""
+    """What is measured, and what its first event asks in which round."""
 
     name: str
     artefact: Artefact
-    event: Mapping[str, object]
+    event: Callable[[int], Mapping[str, object]]
     dimensions: int | None = None
     """Length of the vector that must come back."""
+    hits: int | None = None
+    """How many vectors the gateway must have found in its cache; `None` where there is no gateway."""
 
 
-def main() -> None:
-    """Measure, and print a table and one line that sums it up."""
-    options = _read_options()
-    results = run(_variants(options.variants, without_byte_code=options.without_byte_code), options.rounds)
+def report(chosen: Sequence[Variant], rounds: int) -> Summary:
+    """Measure, and print a table."""
+    results = run(chosen, rounds)
     for name, starts in results.items():
         print(_row(name, starts))
-    print(summary(results))
+    return summarise(results, [variant.name for variant in chosen if variant.hits is not None])
 
 
-def run(variants: Sequence[Variant], rounds: int) -> dict[str, list[ColdStart]]:
+def run(chosen: Sequence[Variant], rounds: int) -> dict[str, list[ColdStart]]:
     """Cold starts by variant, interleaved."""
     runtime = artefacts.runtime()
-    results: dict[str, list[ColdStart]] = {variant.name: [] for variant in variants}
-    with _stage_with_filled_cache(variants) as environment:
-        for _ in range(rounds):
-            for variant in variants:
-                start, answer = measure(variant.artefact, runtime, environment, variant.event)
+    results: dict[str, list[ColdStart]] = {variant.name: [] for variant in chosen}
+    with _stage_with_filled_cache(chosen) as (environment, aws):
+        for number in range(1, rounds + 1):
+            for variant in chosen:
+                start, answer = measure(variant.artefact, runtime, environment, variant.event(number))
                 _check(variant, answer)
                 results[variant.name].append(start)
+            aws.take_calls()
     return results
 
 
-def summary(results: Mapping[str, Sequence[ColdStart]]) -> str:
-    """One line, ratios first."""
-    parts = []
-    if "bare" in results:
-        ratios = [f"{name} {_ratio(results, name):.2f}" for name in results if name.startswith("gateway")]
-        parts.append(f"total / bare FastAPI + Mangum: {', '.join(ratios)} (target {TARGET}, goal {GOAL})")
-        cpus = [f"{name} {_ratio(results, name, _cpu):.2f}" for name in results if name.startswith("gateway")]
-        parts.append(f"CPU / bare: {', '.join(cpus)}")
-    parts += [f"{name} {_median(starts, _total):.0f} ms" for name, starts in results.items()]
-    peak = max((_median(starts, _peak) for name, starts in results.items() if name.startswith("gateway")), default=0)
-    return f"cold_start: {'; '.join([*parts, f'peak {peak:.0f} MB (target {PEAK})'])}"
+def summarise(results: Mapping[str, Sequence[ColdStart]], gateways: Sequence[str]) -> Summary:
+    """Ratios to bare FastAPI + Mangum first; without it, times alone."""
+    targets = [
+        Target(name=f"{name} / bare", value=_ratio(results, name), at_most=most)
+        for name, most in MAX_RATIOS.items()
+        if name in results and "bare" in results
+    ]
+    if gateways:
+        peak = max(_median(results[name], _peak) for name in gateways)
+        targets.append(Target(name="peak", value=peak, at_most=MAX_PEAK, unit=" MB"))
+    times = ", ".join(f"{name} {_median(starts, _total):.0f} ms" for name, starts in results.items())
+    return Summary(measurement="cold_start", targets=targets, besides=[*_cpu_ratios(results, gateways), times])
+
+
+def variants(names: Sequence[str] = (), *, without_byte_code: bool = False) -> list[Variant]:
+    """Those of these names, or all; built first, if they are not."""
+    makers = {"empty": _empty, "bare": _bare, "hit": _hit, "hit-float": _float_hit, "miss": _miss, "own-model": _own}
+    chosen = [makers[name]() for name in names or makers]
+    for name, artefact in {variant.artefact.folder.name: variant.artefact for variant in chosen}.items():
+        print(f"{name}: {artefacts.size_mb(artefact.folder):.1f} MB unzipped")
+    return [*chosen, *(map(_without_byte_code, chosen) if without_byte_code else ())]
+
+
+def _empty() -> Variant:
+    return Variant(name="empty", artefact=artefacts.empty(), event=_known_text("base64"))
+
+
+def _bare() -> Variant:
+    return Variant(name="bare", artefact=artefacts.bare(), event=_known_text("base64"), dimensions=DIMENSIONS)
+
+
+def _hit() -> Variant:
+    """From the cache in DynamoDB."""
+    event = _known_text("base64")
+    return Variant(name="hit", artefact=artefacts.gateway(), event=event, dimensions=DIMENSIONS, hits=1)
+
+
+def _float_hit() -> Variant:
+    event = _known_text("float")
+    return Variant(name="hit-float", artefact=artefacts.gateway(), event=event, dimensions=DIMENSIONS, hits=1)
+
+
+def _miss() -> Variant:
+    """From the vendor."""
+    event = _new_text(stage.VENDOR_MODEL)
+    return Variant(name="miss", artefact=artefacts.gateway(), event=event, dimensions=DIMENSIONS, hits=0)
+
+
+def _own() -> Variant:
+    """From the fake function of our own model."""
+    event = _new_text(stage.OWN_MODEL)
+    return Variant(name="own-model", artefact=artefacts.gateway(), event=event, dimensions=OWN_DIMENSIONS, hits=0)
+
+
+def _without_byte_code(variant: Variant) -> Variant:
+    name = f"{variant.name}, no byte code"
+    return replace(variant, name=name, artefact=artefacts.without_byte_code(variant.artefact))
+
+
+def _known_text(encoding: str) -> Callable[[int], Mapping[str, object]]:
+    """The same request in every round."""
+    return lambda _: stage.event(stage.body([TEXT], encoding))
+
+
+def _new_text(model: str) -> Callable[[int], Mapping[str, object]]:
+    """A request that was in no other round."""
+    return lambda number: stage.event(stage.body([f"{TEXT} Number {number}."], "base64", model))
+
+
+@contextmanager
+def _stage_with_filled_cache(chosen: Sequence[Variant]) -> Iterator[tuple[dict[str, str], AwsControls]]:
+    """The function's environment, after each variant was asked once: the text of hits is in the cache by then."""
+    with tempfile.TemporaryDirectory() as folder:
+        certificate = make_certificate(Path(folder))
+        with fakes(certificate.server) as addresses:
+            environment = stage.environment(addresses) | {"SSL_CERT_FILE": str(certificate.authorities)}
+            for variant in chosen:
+                measure(variant.artefact, artefacts.runtime(), environment, variant.event(0))
+            yield environment, AwsControls(addresses.aws)
+
+
+def _check(variant: Variant, answer: Mapping[str, Any]) -> None:
+    """Raises unless the answer holds one vector of the right length, from where it should come."""
+    if variant.dimensions is None:
+        return
+    (item,) = json.loads(_body(answer))["data"]
+    vector = item["embedding"]
+    dimensions = len(base64.b64decode(vector)) // 4 if isinstance(vector, str) else len(vector)
+    hits = answer["headers"].get("x-gateway-cache-hits")
+    if dimensions != variant.dimensions or (variant.hits is not None and hits != str(variant.hits)):
+        raise RuntimeError(f"{variant.name} answered {dimensions} dimensions with {hits} hits from the cache.")
+
+
+def _body(answer: Mapping[str, Any]) -> bytes:
+    body: str = answer["body"]
+    raw = base64.b64decode(body) if answer.get("isBase64Encoded") else body.encode()
+    return gzip.decompress(raw) if answer["headers"].get("content-encoding") == "gzip" else raw
 
 
 def _row(name: str, starts: Sequence[ColdStart]) -> str:
@@ -89,71 +182,10 @@ def _row(name: str, starts: Sequence[ColdStart]) -> str:
     return f"{name}: {times}, peak {_median(starts, _peak):.1f} MB (total from {spread} in {len(starts)} rounds)"
 
 
-def _variants(names: Sequence[str], *, without_byte_code: bool) -> list[Variant]:
-    makers: dict[str, Callable[[], Variant]] = {
-        "empty": lambda: Variant(name="empty", artefact=artefacts.empty(), event=_event("base64")),
-        "bare": lambda: Variant(name="bare", artefact=artefacts.bare(), event=_event("base64"), dimensions=DIMENSIONS),
-        "gateway-base64": lambda: _gateway("gateway-base64", "base64"),
-        "gateway-float": lambda: _gateway("gateway-float", "float"),
-        "gateway-own-model": _gateway_asking_own_model,
-    }
-    chosen = [makers[name]() for name in names or makers]
-    for name, artefact in {variant.artefact.folder.name: variant.artefact for variant in chosen}.items():
-        print(f"{name}: {artefacts.size_mb(artefact.folder):.1f} MB unzipped")
-    return [*chosen, *(map(_without_byte_code, chosen) if without_byte_code else ())]
-
-
-def _gateway(name: str, encoding: str) -> Variant:
-    """From the cache in DynamoDB."""
-    return Variant(name=name, artefact=artefacts.gateway(), event=_event(encoding), dimensions=DIMENSIONS)
-
-
-def _gateway_asking_own_model() -> Variant:
-    """Not from the cache, but from the fake function of our own model."""
-    event = stage.event(stage.body([TEXT], "base64", stage.OWN_MODEL), **{"cache-control": "no-cache"})
-    return Variant(name="gateway-own-model", artefact=artefacts.gateway(), event=event, dimensions=OWN_DIMENSIONS)
-
-
-def _without_byte_code(variant: Variant) -> Variant:
-    return Variant(
-        name=f"{variant.name}, no byte code",
-        artefact=artefacts.without_byte_code(variant.artefact),
-        event=variant.event,
-        dimensions=variant.dimensions,
-    )
-
-
-def _event(encoding: str) -> dict[str, object]:
-    return stage.event(stage.body([TEXT], encoding))
-
-
-@contextmanager
-def _stage_with_filled_cache(variants: Sequence[Variant]) -> Iterator[dict[str, str]]:
-    """The function's environment, after each event was answered once: from now on its vector is in the cache."""
-    with tempfile.TemporaryDirectory() as folder:
-        certificate = make_certificate(Path(folder))
-        with fakes(certificate.server) as addresses:
-            environment = stage.environment(addresses) | {"SSL_CERT_FILE": str(certificate.authorities)}
-            for variant in variants:
-                measure(variant.artefact, artefacts.runtime(), environment, variant.event)
-            yield environment
-
-
-def _check(variant: Variant, answer: Mapping[str, Any]) -> None:
-    """Raises unless the answer holds one vector of the right length."""
-    if variant.dimensions is None:
-        return
-    vector = json.loads(_body(answer))["data"][0]["embedding"]
-    length = variant.dimensions * 16 // 3 if isinstance(vector, str) else variant.dimensions
-    if len(vector) != length:
-        raise RuntimeError(f"{variant.name} answered a vector of length {len(vector)} instead of {length}.")
-
-
-def _body(answer: Mapping[str, Any]) -> bytes | str:
-    if not answer["isBase64Encoded"]:
-        text: str = answer["body"]
-        return text
-    return gzip.decompress(base64.b64decode(answer["body"]))
+def _cpu_ratios(results: Mapping[str, Sequence[ColdStart]], gateways: Sequence[str]) -> list[str]:
+    if "bare" not in results or not gateways:
+        return []
+    return [f"CPU / bare: {', '.join(f'{name} {_ratio(results, name, _cpu):.2f}' for name in gateways)}"]
 
 
 def _total(start: ColdStart) -> float:
@@ -181,12 +213,12 @@ def _ratio(
 
 
 def _read_options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
-    parser.add_argument("--rounds", type=int, default=9)
+    parser = options.parser(__doc__)
     parser.add_argument("--without-byte-code", action="store_true", help="also each variant as `sam build` leaves it")
     parser.add_argument("--variants", nargs="*", default=[], help="only these, by name")
     return parser.parse_args()
 
 
 if __name__ == "__main__":
-    main()
+    asked = _read_options()
+    print(report(variants(asked.variants, without_byte_code=asked.without_byte_code), asked.rounds))

@@ -30,15 +30,19 @@ REPEATS = 3
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=9, help="cold starts; their median counts")
-    rounds = parser.parse_args().rounds
+    print(f"embedded_model: {measure(parser.parse_args().rounds)}")
+
+
+def measure(rounds: int) -> str:
+    """Everything, in one line."""
     with tempfile.TemporaryDirectory() as folder:
         built = build(Path(folder))
         starts = [run_function(folder, "cold") for _ in range(rounds)]
         warm = run_function(folder, "warm")
     cold = {name: statistics.median(start[name] for start in starts) for name in starts[0]}
     rates = ", ".join(f"{rate:.0f}/s of {tokens} tokens" for tokens, rate in warm["rates"].items())
-    print(
-        f"embedded model: {built}; cold start {cold['started']:.0f} ms, of it init {cold['init']:.0f}, first answer "
+    return (
+        f"{built}; cold start {cold['started']:.0f} ms, of it init {cold['init']:.0f}, first answer "
         f"{cold['answer']:.1f}; {cold['rss']:.0f} MB, at most {warm['rss']:.0f}; texts {rates}; {MIXED} mixed texts "
         f"{warm['mixed']:.2f} s, padded as sent {warm['padded']:.2f} s ({warm['padded'] / warm['mixed']:.2f} x)"
     )

@@ -8,15 +8,19 @@ that the gateway's client is right with the real thing is what the contract test
 
 import re
 import sys
+import time
+import traceback
 from collections import deque
 from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
 from functools import cache
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import orjson
 import pybase64
 
+from benchmarks.aws_controls import CONTROLS, Call
 from benchmarks.http_fake import Asked, Reply, serve
 from benchmarks.stage import TABLE_KEYS, Addresses, catalogue_rows, secrets
 
@@ -38,23 +42,42 @@ class FakeAws:
         self._tables: dict[str, dict[bytes, bytes]] = {table: {} for table in TABLE_KEYS}
         self._secrets = secret_texts
         self._cache = "store"
+        self._latency = 0.0
         self._last_puts: deque[bytes] = deque(maxlen=64)
+        self._calls: list[Call] = []
         for row in rows:
             self._put("catalogue", {name: {"S": value} for name, value in row.items()})
 
     def answer(self, asked: Asked) -> Reply:
-        """What the service would answer, if all is well."""
-        url = urlsplit(asked.path)
-        if url.path == "/_cache":
-            self._cache = parse_qs(url.query)["knows"][0]
-            return Reply(body=b"{}")
-        if url.path.endswith("/invocations"):
+        """What the service would answer, if all is well, after the latency that was set."""
+        if asked.path.startswith(CONTROLS):
+            return self._control(dict(parse_qsl(urlsplit(asked.path).query)))
+        operation, begun, failed = operation_of(asked), time.perf_counter(), False
+        try:
+            reply = self._serve(operation, asked)
+        except Exception:  # noqa: BLE001  (`take_calls` raises for whoever measures)
+            traceback.print_exc()
+            reply, failed = Reply(status=500, body=b"{}"), True
+        ended = time.perf_counter() + self._latency
+        self._calls.append(Call(operation=operation, begun=begun, ended=ended, failed=failed))
+        return replace(reply, delay=self._latency)
+
+    def _control(self, switches: Mapping[str, str]) -> Reply:
+        """Turn the switches named, or hand out the calls since the last time."""
+        self._cache = switches.get("cache", self._cache)
+        self._latency = float(switches.get("latency", self._latency))
+        if switches:
+            return Reply(body=b"[]")
+        calls, self._calls = self._calls, []
+        return Reply(body=orjson.dumps([asdict(call) for call in calls]))
+
+    def _serve(self, operation: str, asked: Asked) -> Reply:
+        if operation == "Invoke":
             return Reply(body=embedded_answer(len(orjson.loads(asked.body)["texts"])))
-        target = asked.headers.get("x-amz-target", "").rpartition(".")[2]
-        if not target:
-            return Reply(body=b"", headers={"etag": '"0"'})  # S3
-        operation: Callable[[Json], bytes] = getattr(self, f"_on_{_snake(target)}")
-        return Reply(body=operation(orjson.loads(asked.body)), content_type="application/x-amz-json-1.0")
+        if operation == "S3":
+            return Reply(body=b"", headers={"etag": '"0"'})
+        serve: Callable[[Json], bytes] = getattr(self, f"_on_{_snake(operation)}")
+        return Reply(body=serve(orjson.loads(asked.body)), content_type="application/x-amz-json-1.0")
 
     def _on_get_secret_value(self, asked: Json) -> bytes:
         name = asked["SecretId"]
@@ -103,6 +126,13 @@ class FakeAws:
         item = updated(old, asked)
         self._put(table, item)
         return orjson.dumps({"Attributes": item})
+
+
+def operation_of(asked: Asked) -> str:
+    """What AWS calls the operation, such as `GetItem`; `S3` for whatever is asked of that."""
+    if urlsplit(asked.path).path.endswith("/invocations"):
+        return "Invoke"
+    return asked.headers.get("x-amz-target", "").rpartition(".")[2] or "S3"
 
 
 def updated(item: Json, asked: Json) -> Json:

@@ -26,7 +26,9 @@ class Body(msgspec.Struct):
 
 
 def answer(asked: Asked) -> Reply:
-    """Vectors for every input of the request."""
+    """Vectors for every input of the request; nothing else is to be had here."""
+    if asked.path != "/v1/embeddings":
+        return Reply(status=404, body=b'{"error":{"message":"Not found.","type":"invalid_request_error"}}')
     body = msgspec.json.decode(asked.body, type=Body)
     inputs = 1 if isinstance(body.input, str) else len(body.input)
     return Reply(body=reply_body(inputs, body.encoding_format))

@@ -23,12 +23,13 @@ class Asked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """One answer."""
+    """One answer, and the seconds to wait before it is sent."""
 
     body: bytes
     status: int = 200
     content_type: str = "application/json"
     headers: Mapping[str, str] = field(default_factory=dict)
+    delay: float = 0.0
 
 
 Answer = Callable[[Asked], Reply]
@@ -68,8 +69,14 @@ class Conversation(asyncio.Protocol):
         """Answer every request that is complete."""
         self._received += data
         while (asked := self._take()) is not None:
-            assert self._transport is not None
-            self._transport.write(_render(self._answer(asked)))
+            self._send(self._answer(asked))
+
+    def _send(self, reply: Reply) -> None:
+        assert self._transport is not None
+        if reply.delay:  # other connections are served in the meantime
+            asyncio.get_running_loop().call_later(reply.delay, self._transport.write, _render(reply))
+        else:
+            self._transport.write(_render(reply))
 
     def _take(self) -> Asked | None:
         """The next complete request, removed from what was received."""

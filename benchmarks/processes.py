@@ -1,5 +1,6 @@
 """Other processes: starting and ending them, and what the kernel says they used (Linux's /proc)."""
 
+import ctypes
 import os
 import socket
 import subprocess
@@ -14,6 +15,7 @@ from benchmarks.stage import Addresses
 ROOT = Path(__file__).parents[1]
 PATIENCE = 20.0
 """Seconds for a server to listen."""
+LIBC = ctypes.CDLL(None)
 
 
 @contextmanager
@@ -27,9 +29,12 @@ def server(module: str, *arguments: str) -> Iterator[tuple[int, str]]:
 
 
 @contextmanager
-def running(command: Sequence[str], environment: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    """A process, ended with the block."""
-    process = subprocess.Popen(command, env=environment, cwd=ROOT, stdin=subprocess.DEVNULL)
+def running(
+    command: Sequence[str], environment: Mapping[str, str], folder: Path = ROOT
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that works in that folder, ended with the block; what it has to say, it says on standard error."""
+    nothing = subprocess.DEVNULL
+    process = subprocess.Popen(command, env=environment, cwd=folder, stdin=nothing, stdout=nothing)
     try:
         yield process
     finally:
@@ -60,9 +65,9 @@ def free_port() -> int:
         return port
 
 
-def wait_until_listening(process: subprocess.Popen[bytes], port: int) -> None:
+def wait_until_listening(process: subprocess.Popen[bytes], port: int, patience: float = PATIENCE) -> None:
     """Return when somebody listens on that port; raises `RuntimeError` if the process ends, or takes too long."""
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + patience
     while time.monotonic() < deadline and process.poll() is None:
         with socket.socket() as client:
             if client.connect_ex(("127.0.0.1", port)) == 0:
@@ -72,9 +77,11 @@ def wait_until_listening(process: subprocess.Popen[bytes], port: int) -> None:
 
 
 def cpu_ms(pid: int) -> float:
-    """CPU time that the threads of a process used so far; those that ended are forgotten by the kernel."""
-    threads = Path(f"/proc/{pid}/task").iterdir()
-    return sum(int((thread / "schedstat").read_text().split()[0]) for thread in threads) / 1e6
+    """CPU time that a process used so far, with that of threads which have ended (clock_getcpuclockid(3))."""
+    clock = ctypes.c_int()
+    if error := LIBC.clock_getcpuclockid(pid, ctypes.byref(clock)):
+        raise OSError(error, f"{os.strerror(error)}: process {pid} has no clock")
+    return time.clock_gettime(clock.value) * 1000
 
 
 def peak_mb(pid: int) -> float:

@@ -1,10 +1,9 @@
 """A stage to measure in: one workspace with one key, two models, their providers, and the function's environment."""
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-
-from gateway.core import api_key
 
 WORKSPACE = "benchmark"
 VENDOR_MODEL = "text-embedding-3-small"
@@ -13,7 +12,9 @@ REGION = "eu-central-1"
 PLENTY = 1_000_000_000
 """Requests and tokens per minute: no allowance is ever exhausted here."""
 
-KEY = api_key.ApiKey(workspace=WORKSPACE, key_id="bench001", secret="0123456789abcdefghijABCDEFGHIJkl")
+KEY_ID, SECRET = "bench001", "0123456789abcdefghijABCDEFGHIJkl"
+KEY = f"egw_{WORKSPACE}_{KEY_ID}_{SECRET}0TykB3"
+"""The key of the workspace; its last six characters are a checksum."""
 
 TABLE_KEYS = {"catalogue": ("pk", "sk"), "vectors": ("key",), "allowances": ("window",)}
 """Tables by name, with the attributes of their keys."""
@@ -62,7 +63,7 @@ def environment(addresses: Addresses) -> dict[str, str]:
 def secrets() -> dict[str, str]:
     """Secrets by name."""
     record = {
-        "sha256": api_key.digest(KEY.secret),
+        "sha256": hashlib.sha256(SECRET.encode()).hexdigest(),
         "created": 0,
         "expires": None,
         "disabled": False,
@@ -71,7 +72,7 @@ def secrets() -> dict[str, str]:
         "dialect": None,
     }
     return {
-        WORKSPACES_PREFIX + WORKSPACE: json.dumps({"keys": {KEY.key_id: record}}),
+        WORKSPACES_PREFIX + WORKSPACE: json.dumps({"keys": {KEY_ID: record}}),
         PROVIDERS_PREFIX + "vendor": "sk-benchmark",
     }
 
@@ -116,7 +117,7 @@ def event(body: str, path: str = "/v1/embeddings", **headers: str) -> dict[str, 
         "headers": {
             "accept": "application/json",
             "accept-encoding": "gzip, deflate",
-            "authorization": f"Bearer {KEY.text}",
+            "authorization": f"Bearer {KEY}",
             "content-length": str(len(body.encode())),
             "content-type": "application/json",
             "host": "abcdefghij.execute-api.eu-central-1.amazonaws.com",
@@ -157,3 +158,8 @@ def body(texts: list[str], encoding: str, model: str = VENDOR_MODEL) -> str:
     """What openai-python writes; one text as a string, more as an array."""
     inputs: str | list[str] = texts[0] if len(texts) == 1 else texts
     return json.dumps({"model": model, "input": inputs, "encoding_format": encoding}, separators=(",", ":"))
+
+
+def texts(inputs: int, number: int, kind: str) -> list[str]:
+    """Sentences that no other number and kind has."""
+    return [f"Sentence {place} of request {number} for {inputs} {kind} vectors." for place in range(inputs)]

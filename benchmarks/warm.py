@@ -7,89 +7,39 @@ HTTP. AWS and the vendor are fakes in other processes on loopback and answer at 
 itself. One case follows the other, round after round; the medians are printed.
 """
 
-import argparse
-import http.client
-import json
 import statistics
-import subprocess
-import sys
-import time
-import urllib.request
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from urllib.parse import urlsplit
+from collections.abc import Mapping, Sequence
+from contextlib import closing
 
-from benchmarks import stage
-from benchmarks.processes import ROOT, cpu_ms, fakes, peak_mb, python_environment, server
-from benchmarks.warm_function import Cost, Task, texts
+from benchmarks.aws_controls import AwsControls
+from benchmarks.cases import BASE64_64_HITS, FLOAT_64_MISS, HIT, MISS, REQUESTS, Case, Cost
+from benchmarks.options import read_rounds
+from benchmarks.processes import fakes, server
+from benchmarks.subjects import Function, Server, warm_function
+from benchmarks.targets import Summary, Target
 
-REQUESTS = {1: 50, 64: 8}
-"""In one go, by the inputs of each."""
 ROUNDS_TO_WARM_UP = 3
-OK = 200
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
-    """One kind of request. `answered_by` is "memory", "dynamodb" or "vendor" (a miss)."""
-
-    inputs: int
-    encoding: str
-    answered_by: str
-
-    @property
-    def name(self) -> str:
-        """Such as `64 float, vendor`."""
-        return f"{self.inputs} {self.encoding}, {self.answered_by}"
-
-    @property
-    def like_plain(self) -> str:
-        """The same request's name where nothing is cached."""
-        return f"{self.inputs} {self.encoding}, plain"
-
-    def task(self) -> Task:
-        """For the function's process."""
-        return Task(
-            requests=REQUESTS[self.inputs],
-            inputs=self.inputs,
-            encoding=self.encoding,
-            fresh=self.answered_by != "memory",
-            hits=0 if self.answered_by == "vendor" else self.inputs,
-        )
-
-    def remember(self) -> Task:
-        """Puts into memory what memory is to answer, if it is not there any more."""
-        return Task(requests=1, inputs=self.inputs, encoding=self.encoding, fresh=False, hits=None)
-
-
 CASES = [
     Case(inputs=inputs, encoding=encoding, answered_by=answered_by)
     for inputs in REQUESTS
     for encoding in ("base64", "float")
     for answered_by in ("vendor", "dynamodb", "memory")
 ]
-TARGETS = {
-    # case, and its share of plain's CPU
-    Case(inputs=1, encoding="base64", answered_by="vendor"): 0.54,
-    Case(inputs=64, encoding="float", answered_by="vendor"): 0.40,
-    Case(inputs=64, encoding="base64", answered_by="dynamodb"): 0.58,
-}
-KNOWN = {"memory": "none", "dynamodb": "every", "vendor": "none"}
-"""What the fake DynamoDB knows, by who answers."""
+MAX_RATIOS = {MISS: 1.75, HIT: 0.85, FLOAT_64_MISS: 0.40, BASE64_64_HITS: 0.65}
+"""Own CPU to plain's for the same request, which it has to ask the vendor for."""
+MAX_PEAK = 80
+"""Megabytes after single requests."""
 
 Results = dict[str, list[Cost]]
 
 
-def main() -> None:
-    """Measure, and print a table and one line that sums it up."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
-    parser.add_argument("--rounds", type=int, default=9)
-    results, single_peak = run(parser.parse_args().rounds)
+def measure(rounds: int) -> Summary:
+    """Measure, and print a table."""
+    results, single_peak = run(rounds)
     for name, costs in results.items():
         print(_row(name, costs))
-    print(summary(results, single_peak))
+    return summarise(results, single_peak)
 
 
 def run(rounds: int) -> tuple[Results, float]:
@@ -98,136 +48,75 @@ def run(rounds: int) -> tuple[Results, float]:
     with (
         fakes() as addresses,
         server("benchmarks.plain", f"{addresses.vendor}/v1") as (pid, url),
-        _function(addresses) as function,
+        closing(Server(pid, url)) as plain,
+        warm_function(addresses) as function,
     ):
-        plain = Plain(pid, url)
-        single_peak = _warm_up(function, addresses, plain)
+        aws = AwsControls(addresses.aws)
+        single_peak = _warm_up(function, plain)
         for _ in range(rounds):
-            _run_round(function, addresses, plain, results)
+            _run_round(function, plain, results)
+            aws.take_calls()
     return dict(results), single_peak
 
 
-def summary(results: Mapping[str, Sequence[Cost]], single_peak: float) -> str:
-    """One line, ratios first."""
-    ratios = [f"{case.name} {_ratio(results, case):.2f} (target {target})" for case, target in TARGETS.items()]
-    costs = [
-        f"{name} {_median([cost.cpu_ms for cost in results[name]]):.2f} ms"
-        for case in TARGETS
-        for name in (case.name, case.like_plain)
+def summarise(results: Mapping[str, Sequence[Cost]], single_peak: float) -> Summary:
+    """Ratios to plain FastAPI + httpx first."""
+    ratios = [
+        Target(name=f"{case.name} / plain", value=_ratio(results, case), at_most=most)
+        for case, most in MAX_RATIOS.items()
     ]
-    peak = max(cost.peak_mb for case in CASES for cost in results[case.name])
-    memory = f"peak {single_peak:.0f} MB after single requests (target 80), {peak:.0f} MB after all"
-    return f"warm: own CPU / plain FastAPI + httpx: {', '.join(ratios)}; {', '.join(costs)}; {memory}"
+    peak = Target(name="peak after single requests", value=single_peak, at_most=MAX_PEAK, unit=" MB")
+    names = dict.fromkeys(name for case in MAX_RATIOS for name in (case.name, plain_name(case)))
+    costs = [f"{name} {_median(results[name], 'cpu_ms'):.2f} ms" for name in names]
+    peak_of_all = max(cost.peak_mb for case in CASES for cost in results[case.name])
+    return Summary(
+        measurement="warm",
+        targets=[*ratios, peak],
+        besides=[f"own CPU: {', '.join(costs)}", f"peak after all {peak_of_all:.0f} MB"],
+    )
 
 
-class Function:
-    """The warm function's process."""
-
-    def __init__(self, process: "subprocess.Popen[str]") -> None:
-        self._process = process
-
-    def carry_out(self, task: Task) -> Cost:
-        """What it cost."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        print(json.dumps(asdict(task)), file=self._process.stdin, flush=True)
-        line = self._process.stdout.readline()
-        if not line:
-            raise RuntimeError(f"The function's process ended at {task}.")
-        return Cost(**json.loads(line))
+def plain_name(case: Case) -> str:
+    """The name of the same request's cost at plain FastAPI + httpx."""
+    return f"{case.request}, plain"
 
 
-class Plain:
-    """The plain server, asked over one connection."""
-
-    def __init__(self, pid: int, url: str) -> None:
-        self._pid = pid
-        self._connection = http.client.HTTPConnection(urlsplit(url).netloc)
-
-    def carry_out(self, case: Case) -> Cost:
-        """What it cost: its own CPU, and the time between question and answer."""
-        requests = REQUESTS[case.inputs]
-        body = stage.body(texts(case.inputs, 0, case.encoding), case.encoding).encode()
-        cpu, clock = cpu_ms(self._pid), time.perf_counter()
-        for _ in range(requests):
-            self._ask(body)
-        wall, cpu = (time.perf_counter() - clock) * 1000, cpu_ms(self._pid) - cpu
-        return Cost(cpu_ms=cpu / requests, wall_ms=wall / requests, runtime_cpu_ms=0, peak_mb=peak_mb(self._pid))
-
-    def _ask(self, body: bytes) -> None:
-        self._connection.request("POST", "/v1/embeddings", body, {"content-type": "application/json"})
-        reply = self._connection.getresponse()
-        text = reply.read()
-        if reply.status != OK:
-            raise RuntimeError(f"Plain answered {reply.status} {text[:300]!r}")
-
-
-def _run_round(function: Function, addresses: stage.Addresses, plain: Plain, results: Results) -> None:
+def _run_round(function: Function, plain: Server, results: Results) -> None:
     for case in CASES:
-        results[case.name].append(_carry_out(case, function, addresses))
+        results[case.name].append(function.carry_out(case))
         if case.answered_by == "vendor":
-            results[case.like_plain].append(plain.carry_out(case))
+            results[plain_name(case)].append(plain.carry_out(case))
 
 
-def _carry_out(case: Case, function: Function, addresses: stage.Addresses) -> Cost:
-    _let_cache_know(addresses, KNOWN[case.answered_by])
-    if case.answered_by == "memory":
-        function.carry_out(case.remember())
-    return function.carry_out(case.task())
-
-
-def _warm_up(function: Function, addresses: stage.Addresses, plain: Plain) -> float:
+def _warm_up(function: Function, plain: Server) -> float:
     """Every case a few times, single requests first: the function's peak memory after these."""
     for case in CASES:
         plain.carry_out(case)
     peaks = {
-        inputs: [
-            _carry_out(case, function, addresses).peak_mb for case in CASES * ROUNDS_TO_WARM_UP if case.inputs == inputs
-        ]
+        inputs: [function.carry_out(case).peak_mb for case in CASES * ROUNDS_TO_WARM_UP if case.inputs == inputs]
         for inputs in REQUESTS
     }
     return max(peaks[1])
 
 
-def _let_cache_know(addresses: stage.Addresses, what: str) -> None:
-    with urllib.request.urlopen(f"{addresses.aws}/_cache?knows={what}", data=b"") as reply:
-        reply.read()
-
-
-@contextmanager
-def _function(addresses: stage.Addresses) -> Iterator[Function]:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.warm_function"],
-        env={**python_environment(), **stage.environment(addresses)},
-        cwd=ROOT,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        yield Function(process)
-    finally:
-        process.terminate()
-        process.wait()
-
-
 def _row(name: str, costs: Sequence[Cost]) -> str:
-    cpu, wall, runtime = (
-        _median([getattr(cost, field) for cost in costs]) for field in ("cpu_ms", "wall_ms", "runtime_cpu_ms")
-    )
+    runtime = _median(costs, "runtime_cpu_ms")
     besides = f", and {runtime:.2f} ms of the runtime's JSON" if runtime else ""
-    return f"{name}: own CPU {cpu:.2f} ms, {wall:.2f} ms by the clock{besides}"
+    return (
+        f"{name}: own CPU {_median(costs, 'cpu_ms'):.2f} ms, {_median(costs, 'wall_ms'):.2f} ms by the clock{besides}"
+    )
 
 
 def _ratio(results: Mapping[str, Sequence[Cost]], case: Case) -> float:
     """Median of the ratios of neighbours: what slows the machine down for a while slows both."""
-    pairs = zip(results[case.name], results[case.like_plain], strict=True)
-    return _median([ours.cpu_ms / plain.cpu_ms for ours, plain in pairs])
+    pairs = zip(results[case.name], results[plain_name(case)], strict=True)
+    return statistics.median(ours.cpu_ms / plain.cpu_ms for ours, plain in pairs)
 
 
-def _median(values: Sequence[float]) -> float:
-    return statistics.median(values)
+def _median(costs: Sequence[Cost], field: str) -> float:
+    median: float = statistics.median(getattr(cost, field) for cost in costs)
+    return median
 
 
 if __name__ == "__main__":
-    main()
+    print(measure(read_rounds(__doc__)))

@@ -1,4 +1,4 @@
-"""A warm API function in a process of its own: `python -m benchmarks.warm_function`, told what to do line by line.
+"""A warm API function in a process of its own: `python -m benchmarks.warm_function`.
 
 Each line of standard input is a `Task`; each answer is a line with what it cost, `Cost`. The handler is called as
 Lambda's runtime calls it, with the event as JSON outside of it; its log goes to /dev/null.
@@ -10,48 +10,22 @@ import os
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from types import SimpleNamespace
 from typing import Any, TextIO
 
 from awslambdaric.lambda_runtime_marshaller import to_json
 
 from benchmarks import stage
+from benchmarks.cases import Cost, Task
 from benchmarks.processes import peak_mb
 
 OK = 200
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Task:
-    """So many requests, one after the other. `fresh` says that no text was ever asked for before."""
-
-    requests: int
-    inputs: int
-    encoding: str
-    fresh: bool
-    hits: int | None
-    """How many inputs of each request must be answered from the cache; `None` for any number."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cost:
-    """Milliseconds per request: of the handler (this process' CPU, and by the clock), and of the runtime's JSON."""
-
-    cpu_ms: float
-    wall_ms: float
-    runtime_cpu_ms: float
-    peak_mb: float
-
-
 def main() -> None:
     """Carry out tasks until there are none."""
-    report = os.fdopen(os.dup(sys.stdout.fileno()), "w")
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    _serve(report)
-
-
-def _serve(report: TextIO) -> None:
+    report = silence()
     from api import handler  # noqa: PLC0415  (it is built for the environment it finds when it is imported)
 
     numbers = itertools.count()
@@ -60,15 +34,28 @@ def _serve(report: TextIO) -> None:
         print(json.dumps(asdict(cost)), file=report, flush=True)
 
 
+def silence() -> TextIO:
+    """What was standard output; from now on that, where the handler writes its log, leads nowhere."""
+    report = os.fdopen(os.dup(sys.stdout.fileno()), "w")
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return report
+
+
+def invoke(handler: Any, event: object) -> dict[str, Any]:  # Any: whatever API Gateway is answered
+    """Call the handler as Lambda does."""
+    context = SimpleNamespace(aws_request_id="c6af9ac6-7b61-11e6-9a41-93e8deadbeef")
+    answer: dict[str, Any] = handler(event, context)
+    return answer
+
+
 def _carry_out(handler: Any, task: Task, numbers: Iterator[int]) -> Cost:
     events = [json.dumps(stage.event(_body(task, numbers))) for _ in range(task.requests)]
-    context = SimpleNamespace(aws_request_id="c6af9ac6-7b61-11e6-9a41-93e8deadbeef")
     cpu = wall = runtime = 0.0
     for text in events:
         at_start = time.process_time()
         event = json.loads(text)
         before, clock = time.process_time(), time.perf_counter()
-        answer = handler(event, context)
+        answer = invoke(handler, event)
         after, wall = time.process_time(), wall + time.perf_counter() - clock
         to_json(answer)
         runtime += time.process_time() - after + before - at_start
@@ -79,12 +66,7 @@ def _carry_out(handler: Any, task: Task, numbers: Iterator[int]) -> Cost:
 
 
 def _body(task: Task, numbers: Iterator[int]) -> str:
-    return stage.body(texts(task.inputs, next(numbers) if task.fresh else 0, task.encoding), task.encoding)
-
-
-def texts(inputs: int, number: int, kind: str) -> list[str]:
-    """Sentences that no other number and kind has."""
-    return [f"Sentence {place} of request {number} for {inputs} {kind} vectors." for place in range(inputs)]
+    return stage.body(stage.texts(task.inputs, next(numbers) if task.fresh else 0, task.encoding), task.encoding)
 
 
 def _check(task: Task, answer: dict[str, Any]) -> None:

@@ -1,29 +1,22 @@
-"""The fake AWS answers the gateway's own stores, so its speed is not bought with nonsense."""
+"""The fake AWS answers boto3 as AWS does, so the gateway's speed is not bought with nonsense."""
 
-import ssl
 import time
-import urllib.request
 from collections.abc import Iterator
+from typing import Any
 
+import boto3
 import pytest
+from botocore.config import Config
 
 from benchmarks import stage
+from benchmarks.aws_controls import AwsControls
 from benchmarks.fake_aws import updated
 from benchmarks.processes import server
-from gateway.aws.client import AwsClient, Endpoints
-from gateway.aws.dynamodb import DynamoDb
-from gateway.aws.secrets_manager import Secrets
-from gateway.aws.signing import Credentials
-from gateway.core import api_key
-from gateway.core.caller import Limits
-from gateway.core.ports import CachedVector
-from gateway.stores.api_keys import SecretApiKeys
-from gateway.stores.catalogue import TableCatalogue
-from gateway.stores.rate_limits import Counts, TableCounters
-from gateway.stores.vector_cache import TableVectorCache
 
 KNOWN, UNKNOWN = bytes(32), bytes([1]) * 32
-VECTOR = CachedVector(vector=bytes(4 * 1536), tokens=8)
+VECTOR = {"vector": {"B": bytes(4 * 1536)}, "tokens": {"N": "8"}, "expires_at": {"N": "99"}}
+
+Client = Any  # what boto3 makes is typed for some installations only
 
 
 @pytest.fixture(scope="module")
@@ -33,70 +26,121 @@ def address() -> Iterator[str]:
 
 
 @pytest.fixture
-def aws(address: str) -> Iterator[AwsClient]:
-    client = AwsClient(
-        region=stage.REGION,
-        endpoints=Endpoints({"AWS_ENDPOINT_URL": address}, stage.REGION),
-        credentials=lambda: Credentials("AKIDBENCHMARK", "secret"),
-        ssl_context=ssl.create_default_context,
-        clock=time.time,
-    )
+def controls(address: str) -> AwsControls:
+    return AwsControls(address)
+
+
+@pytest.fixture
+def session() -> boto3.Session:
+    return boto3.Session("AKIDBENCHMARK", "secret", region_name=stage.REGION)
+
+
+@pytest.fixture
+def dynamodb(session: boto3.Session, address: str) -> Iterator[Client]:
+    client = session.client("dynamodb", endpoint_url=address, config=Config(retries={"total_max_attempts": 1}))
     yield client
     client.close()
 
 
-def let_cache_know(address: str, what: str) -> None:
-    with urllib.request.urlopen(f"{address}/_cache?knows={what}", data=b"") as reply:
-        reply.read()
+def test_the_stage_has_two_models_and_their_providers(dynamodb: Client) -> None:
+    reply = dynamodb.query(
+        TableName="catalogue",
+        KeyConditionExpression="pk = :pk",
+        ExpressionAttributeValues={":pk": {"S": "catalogue"}},
+    )
+
+    assert {item["sk"]["S"] for item in reply["Items"]} == {
+        "provider#vendor",
+        "provider#embedded",
+        f"model#{stage.VENDOR_MODEL}",
+        f"model#{stage.OWN_MODEL}",
+    }
 
 
-def empty_cache(aws: AwsClient) -> TableVectorCache:
-    """That of a function that remembers nothing yet."""
-    return TableVectorCache(DynamoDb(aws), table="vectors", clock=time.time, on_failure=pytest.fail)
+def test_an_item_is_found_by_its_key(dynamodb: Client) -> None:
+    key = {"pk": {"S": f"workspace#{stage.WORKSPACE}"}, "sk": {"S": "settings"}}
+
+    reply = dynamodb.get_item(TableName="catalogue", Key=key)
+
+    assert {name: reply["Item"][name] for name in key} == key
+    assert str(stage.PLENTY) in reply["Item"]["document"]["S"]
 
 
-async def test_the_stage_has_two_models_and_plenty_of_allowance(aws: AwsClient) -> None:
-    store = TableCatalogue(DynamoDb(aws), table="catalogue", clock=time.time)
-
-    catalogue, workspace = await store.catalogue(), await store.workspace(stage.WORKSPACE)
-
-    assert set(catalogue.models) == {stage.OWN_MODEL, stage.VENDOR_MODEL}
-    assert workspace.limits.requests == workspace.limits.tokens == stage.PLENTY
+def test_an_item_that_is_not_there_is_not_found(dynamodb: Client) -> None:
+    assert "Item" not in dynamodb.get_item(TableName="catalogue", Key={"pk": {"S": "no"}, "sk": {"S": "no"}})
 
 
-async def test_the_key_of_the_stage_opens_it(aws: AwsClient) -> None:
-    store = SecretApiKeys(Secrets(aws), prefix=stage.WORKSPACES_PREFIX, clock=time.time)
+def test_the_secret_of_the_workspace_has_its_key(session: boto3.Session, address: str) -> None:
+    client = session.client("secretsmanager", endpoint_url=address)
 
-    records = await store.records(stage.WORKSPACE, stage.KEY.key_id)
+    reply = client.get_secret_value(SecretId=stage.WORKSPACES_PREFIX + stage.WORKSPACE)
 
-    assert api_key.matches(api_key.parse(stage.KEY.text).secret, records[stage.KEY.key_id].sha256)
+    assert stage.KEY_ID in reply["SecretString"]
+    client.close()
 
 
-async def test_reservations_add_up(aws: AwsClient) -> None:
-    counters = TableCounters(DynamoDb(aws), table="allowances")
-    limits = Limits(requests=stage.PLENTY, tokens=stage.PLENTY)
+def test_updates_add_up(dynamodb: Client) -> None:
+    for _ in range(2):
+        reply = dynamodb.update_item(
+            TableName="allowances",
+            Key={"window": {"S": "adder#1"}},
+            UpdateExpression="ADD tokens :tokens",
+            ExpressionAttributeValues={":tokens": {"N": "5"}},
+            ReturnValues="ALL_NEW",
+        )
 
-    await counters.take("adder", 1, tokens=5, limits=limits)
-    counts = await counters.take("adder", 1, tokens=6, limits=limits)
-
-    assert counts == Counts(requests=2, tokens=11)
+    assert reply["Attributes"] == {"window": {"S": "adder#1"}, "tokens": {"N": "10"}}
 
 
 @pytest.mark.parametrize(
-    ("what", "found"),
+    ("knows", "found"),
     [("store", {KNOWN}), ("every", {KNOWN, UNKNOWN}), ("none", set())],
     ids=["store", "every", "none"],
 )
-async def test_the_cache_knows_what_the_benchmark_wants(
-    address: str, aws: AwsClient, what: str, found: set[bytes]
+def test_the_cache_knows_what_the_benchmark_wants(
+    controls: AwsControls, dynamodb: Client, knows: str, found: set[bytes]
 ) -> None:
-    let_cache_know(address, "store")
-    await empty_cache(aws).put({KNOWN: VECTOR}, ttl=60)
-    let_cache_know(address, what)
+    controls.set_cache("store")
+    dynamodb.batch_write_item(RequestItems={"vectors": [{"PutRequest": {"Item": {"key": {"B": KNOWN}, **VECTOR}}}]})
+    controls.set_cache(knows)
 
-    vectors = await empty_cache(aws).get([KNOWN, UNKNOWN])
+    reply = dynamodb.batch_get_item(
+        RequestItems={"vectors": {"Keys": [{"key": {"B": KNOWN}}, {"key": {"B": UNKNOWN}}]}}
+    )
 
-    assert vectors == dict.fromkeys(found, VECTOR)
+    items = reply["Responses"]["vectors"]
+    assert {item.pop("key")["B"] for item in items} == found
+    assert items == [VECTOR] * len(found)
+
+
+def test_calls_take_the_latency_that_was_set(controls: AwsControls, dynamodb: Client) -> None:
+    controls.set_latency(0.05)
+    controls.take_calls()
+    begun = time.perf_counter()
+
+    dynamodb.get_item(TableName="catalogue", Key={"pk": {"S": "no"}, "sk": {"S": "no"}})
+
+    waited = time.perf_counter() - begun
+    controls.set_latency(0)
+    (call,) = controls.take_calls()
+    assert call.operation == "GetItem"
+    assert call.ended - call.begun >= 0.05
+    assert waited >= 0.05
+
+
+def test_calls_are_taken_once(controls: AwsControls, dynamodb: Client) -> None:
+    dynamodb.get_item(TableName="catalogue", Key={"pk": {"S": "no"}, "sk": {"S": "no"}})
+    controls.take_calls()
+
+    assert controls.take_calls() == []
+
+
+def test_a_call_that_the_fake_cannot_answer_ends_the_measurement(controls: AwsControls, dynamodb: Client) -> None:
+    with pytest.raises(dynamodb.exceptions.ClientError):
+        dynamodb.list_tables()
+
+    with pytest.raises(RuntimeError, match="could not answer ListTables"):
+        controls.take_calls()
 
 
 def test_an_update_adds_to_numbers_and_sets_them() -> None:
