@@ -511,7 +511,7 @@ async def test_an_answer_that_cannot_be_put_aside_is_an_error_in_the_dialect(
 
     assert (response.status_code, error_of(response)["code"]) == (500, "internal_error")
     assert response.headers["x-request-id"]
-    assert json.loads(capsys.readouterr().out)["Errors"] == 1
+    assert json.loads(capsys.readouterr().out)["Errors"] == [1.0]
 
 
 async def test_a_client_that_would_carry_its_key_along_is_told_how_much_fits(monkeypatch: pytest.MonkeyPatch) -> None:
