@@ -8,7 +8,6 @@ from gateway import telemetry
 from gateway.aws.client import AwsClient, Endpoints
 from gateway.aws.credentials import FunctionCredentials
 from gateway.aws.dynamodb import DynamoDb
-from gateway.aws.errors import AwsError, AwsTimeout
 from gateway.aws.lambda_functions import Functions
 from gateway.aws.s3 import Bucket
 from gateway.aws.secrets_manager import Secrets
@@ -28,31 +27,40 @@ from gateway.stores.vector_cache import TableVectorCache
 from gateway.vocabularies import vocabulary_at_hand
 
 
-def wire_gateway(settings: Settings, environment: Mapping[str, str]) -> Gateway:
+def wire_api(settings: Settings, environment: Mapping[str, str]) -> Gateway:
     """The operations of one stage on AWS; `environment` is the function's, for its region and credentials."""
     aws = _aws_client(environment)
-    dynamodb, secrets = DynamoDb(aws), Secrets(aws)
-    catalogue = TableCatalogue(dynamodb, table=settings.catalogue_table, clock=time.time)
+    embed = _embed(settings, aws)
     return Gateway(
         region=settings.stage,
         authenticate=Authenticate(
-            keys=SecretApiKeys(secrets, prefix=settings.api_keys_secret_prefix, clock=time.time),
-            catalogue=catalogue,
+            keys=SecretApiKeys(Secrets(aws), prefix=settings.api_keys_secret_prefix, clock=time.time),
+            catalogue=embed.catalogue,
             now=time.time,
             identity=_identity(settings),
         ),
-        embed=Embed(
-            region=settings.stage,
-            catalogue=catalogue,
-            allowances=_allowances(aws, settings),
-            cache=_vector_cache(dynamodb, settings),
-            provider=_providers(aws, secrets, settings),
-            clock=time.perf_counter,
-            vocabularies=vocabulary_at_hand,
-        ),
-        models=Models(region=settings.stage, catalogue=catalogue),
-        answers=BucketLargeAnswers(Bucket(aws, settings.files_bucket)),
+        embed=embed,
+        models=Models(region=settings.stage, catalogue=embed.catalogue),
+        large_answers=BucketLargeAnswers(Bucket(aws, settings.files_bucket)),
         other_stages=settings.other_stages,
+    )
+
+
+def wire_embed(settings: Settings, environment: Mapping[str, str]) -> Embed:
+    """What a function needs that embeds for callers who are known already; it imports no web framework."""
+    return _embed(settings, _aws_client(environment))
+
+
+def _embed(settings: Settings, aws: AwsClient) -> Embed:
+    dynamodb = DynamoDb(aws)
+    return Embed(
+        region=settings.stage,
+        catalogue=TableCatalogue(dynamodb, table=settings.catalogue_table, clock=time.time),
+        rate_limits=_rate_limits(aws, settings),
+        cache=_vector_cache(dynamodb, settings),
+        provider=_providers(aws, settings),
+        clock=time.perf_counter,
+        vocabularies=vocabulary_at_hand,
     )
 
 
@@ -89,7 +97,7 @@ def _ssl_context() -> SSLContext:
     return shared_ssl_context()
 
 
-def _allowances(aws: AwsClient, settings: Settings) -> SharedRateLimits:
+def _rate_limits(aws: AwsClient, settings: Settings) -> SharedRateLimits:
     return SharedRateLimits(
         TableCounters(DynamoDb(aws, timeout=TIMEOUT), table=settings.allowances_table),
         clock=time.time,
@@ -106,14 +114,12 @@ def _vector_cache(dynamodb: DynamoDb, settings: Settings) -> TableVectorCache:
     )
 
 
-def _providers(aws: AwsClient, secrets: Secrets, settings: Settings) -> Providers:
+def _providers(aws: AwsClient, settings: Settings) -> Providers:
     return Providers(
         ProviderDependencies(
-            keys=SecretProviderKeys(secrets, prefix=settings.provider_keys_secret_prefix, clock=time.time),
+            keys=SecretProviderKeys(Secrets(aws), prefix=settings.provider_keys_secret_prefix, clock=time.time),
             embedded_function=settings.embedded_model_function,
-            invoke=Functions(aws).invoke,
-            invoke_timed_out=AwsTimeout,
-            invoke_failed=AwsError,
+            functions=Functions(aws),
             allow_loopback=settings.allow_loopback_providers,
         )
     )

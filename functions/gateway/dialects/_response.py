@@ -10,13 +10,13 @@ import msgspec
 from gateway.core import errors
 from gateway.core.errors import BodyTooLarge, GatewayError
 from gateway.core.facts import Facts
-from gateway.core.limits import MAX_PAYLOAD
+from gateway.core.limits import MAX_LAMBDA_ANSWER
 from gateway.core.rate_limit import Reservation, retry_after
 
 if TYPE_CHECKING:
     from gateway.dialects._context import RequestContext
 
-MAX_ANSWER = MAX_PAYLOAD - 16_384
+MAX_ANSWER = MAX_LAMBDA_ANSWER - 16_384
 """Bytes of an answer that fits a Lambda payload: its limit, less what the headers around it may take."""
 
 COMPRESS_FROM = 4_096
