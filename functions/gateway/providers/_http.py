@@ -64,7 +64,7 @@ class HttpProvider:
 
     async def embed(self, call: ProviderCall) -> EmbeddingResult:
         """One call, one reply; retries are nobody's business here."""
-        provider = call.route.provider
+        provider = call.provider
         deadline = time.monotonic() + call.timeout
         key = await self._key(provider)
         try:
@@ -81,15 +81,15 @@ class HttpProvider:
         return (await self.keys.key(provider.key)).strip() if provider.key else None
 
     async def _send(self, http_call: HttpCall, call: ProviderCall, deadline: float) -> HttpReply:
-        seconds = min(deadline - time.monotonic(), call.route.provider.timeout)
+        seconds = min(deadline - time.monotonic(), call.provider.timeout)
         try:
-            return await self.connections.send(http_call, limit=reply_limit(call), timeout=seconds, alone=call.alone)
+            return await self.connections.send(http_call, limit=reply_limit(call), timeout=seconds)
         except TimeoutError as error:
             raise ProviderTimeout("The provider did not answer in time.") from error
         except MalformedReply as error:
             raise ProviderMisbehaved(f"The provider's answer cannot be read: {error}.") from error
         except OSError as error:
-            name = call.route.provider.name
+            name = call.provider.name
             telemetry.logger().warning("provider cannot be reached", provider=name, reason=repr(error))
             raise ProviderUnavailable("The provider cannot be reached.") from error
 

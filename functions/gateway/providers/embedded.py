@@ -13,7 +13,6 @@ from gateway.aws.lambda_functions import Functions
 from gateway.core.embedding import EmbeddingResult, Vector
 from gateway.core.errors import (
     GatewayError,
-    InputTooLong,
     InternalError,
     InvalidRequest,
     ProviderMisbehaved,
@@ -57,9 +56,9 @@ class EmbeddedProvider:
     functions: Functions
 
     async def embed(self, call: ProviderCall) -> EmbeddingResult:
-        """One invocation; raises `InputTooLong` with the position among the call's inputs."""
+        """One invocation; raises `InputTooLong` with the number in the caller's request."""
         event = build_event(call)
-        seconds = min(call.timeout, call.route.provider.timeout)
+        seconds = min(call.timeout, call.provider.timeout)
         try:
             answer = await self.functions.invoke(self.function_name, event, timeout=seconds)
         except AwsTimeout as error:
@@ -101,7 +100,7 @@ def read_answer(call: ProviderCall, answer: bytes) -> EmbeddingResult:
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise ProviderMisbehaved("The model's answer cannot be read.") from error
     if decoded.error:
-        raise _cause(decoded.error, len(call.inputs))
+        raise _cause(decoded.error, call)
     return EmbeddingResult(
         vectors=_cut(decoded.vectors, len(call.inputs), call.native_dimensions),
         tokens=sum(decoded.tokens),
@@ -125,10 +124,10 @@ def _checked(tokens: tuple[int, ...], count: int) -> tuple[int, ...]:
     return tokens
 
 
-def _cause(error: _Error, inputs: int) -> GatewayError:
+def _cause(error: _Error, call: ProviderCall) -> GatewayError:
     match error:
         case _Error(code="input_too_long", index=int(index), tokens=int(tokens), limit=int(limit)):
-            return InputTooLong.at(index, of=inputs, tokens=tokens, limit=limit)
+            return call.input_too_long(index, tokens=tokens, limit=limit)
         case _Error(code="invalid_event"):
             return InternalError("The gateway asked its own model in a way it does not understand.")
     return ProviderMisbehaved(f"The model answered with an error that is not known: {error.code[:100]}.")

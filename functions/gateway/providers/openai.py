@@ -76,8 +76,8 @@ def build_call(call: ProviderCall, key: str | None) -> HttpCall:
     """What to send: https://platform.openai.com/docs/api-reference/embeddings/create."""
     if call.title is not None:
         raise UnsupportedParameter("The provider of this model takes no title.", param="title", value=call.title)
-    settings = read_settings(call.route.provider, Settings)
-    url, headers = _address(call.route.provider, call.route.vendor_model, key)
+    settings = read_settings(call.provider, Settings)
+    url, headers = _address(call.provider, call.route.vendor_model, key)
     return HttpCall(url=url, headers=headers, body=_encode(_body(call, settings)))
 
 
@@ -138,7 +138,7 @@ def _purpose(call: ProviderCall, settings: Settings) -> dict[str, str]:
         return {}
     word = settings.purposes.get(call.purpose.value)
     if word is None:
-        raise BadRow(f"Settings of provider {call.route.provider.name!r}: no word for {call.purpose.value!r}.")
+        raise BadRow(f"Settings of provider {call.provider.name!r}: no word for {call.purpose.value!r}.")
     return {settings.purpose_field: word}
 
 

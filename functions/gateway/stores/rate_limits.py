@@ -11,7 +11,7 @@ from typing import Final, NamedTuple, Protocol
 
 import msgspec
 
-from gateway.aws.dynamodb import Attribute, Attributes, DynamoDb, PendingUpdate, old_item
+from gateway.aws.dynamodb import Attribute, Attributes, DynamoDb, Pending, old_item
 from gateway.aws.errors import AwsError, ConditionFailed, reason_of
 from gateway.core.caller import Limits
 from gateway.core.errors import AllowanceExhausted, RequestTooLarge
@@ -319,7 +319,7 @@ class TableCounters:
 
 
 class _PendingItem(NamedTuple):
-    update: "PendingUpdate[_Item]"
+    update: "Pending[_Item]"
 
     def finish(self) -> Counts:
         return _counts(self.update.finish())
