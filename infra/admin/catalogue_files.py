@@ -7,14 +7,14 @@ from typing import TypeVar
 import msgspec
 import yaml
 
-from gateway.stores.catalogue import ModelRow, ProviderRow
+from gateway.core.catalogue import Model, Provider
 from infra.admin.catalogue_rows import Row, Rows, describe, row_key
 from infra.admin.failures import NotTried
 from infra.admin.yaml_text import read_yaml
 
-AnyRow = TypeVar("AnyRow", bound=ProviderRow | ModelRow)
+AnyRow = TypeVar("AnyRow", bound=Provider | Model)
 
-_CHAPTERS: dict[str, type[ProviderRow] | type[ModelRow]] = {"providers": ProviderRow, "models": ModelRow}
+_CHAPTERS: dict[str, type[Provider] | type[Model]] = {"providers": Provider, "models": Model}
 
 
 def read_folder(folder: Path) -> Rows:

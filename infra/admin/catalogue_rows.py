@@ -6,11 +6,12 @@ from typing import Any, Literal
 
 import msgspec
 
+from gateway.core.catalogue import Model, Provider, unknown_providers
 from gateway.providers import KINDS, OverHttp, check_provider
-from gateway.stores.catalogue import MODEL, PROVIDER, ModelRow, ProviderRow, to_model, to_provider
+from gateway.stores.catalogue import MODEL, PROVIDER
 from infra.admin.failures import Failure
 
-Row = ProviderRow | ModelRow
+Row = Provider | Model
 Verb = Literal["add", "change", "remove"]
 
 
@@ -18,8 +19,8 @@ Verb = Literal["add", "change", "remove"]
 class Rows:
     """Providers and models by name. `broken` are stored rows that cannot be read: key → what is wrong with them."""
 
-    providers: Mapping[str, ProviderRow] = field(default_factory=dict)
-    models: Mapping[str, ModelRow] = field(default_factory=dict)
+    providers: Mapping[str, Provider] = field(default_factory=dict)
+    models: Mapping[str, Model] = field(default_factory=dict)
     broken: Mapping[str, str] = field(default_factory=dict)
 
     def by_key(self) -> dict[str, Row]:
@@ -27,14 +28,14 @@ class Rows:
         rows: list[Row] = [*self.providers.values(), *self.models.values()]
         return {row_key(row): row for row in rows}
 
-    def find_model(self, name: str) -> ModelRow:
+    def find_model(self, name: str) -> Model:
         """The model of that name or alias; raises `Failure`."""
         for row in self.models.values():
             if name == row.name or name in row.aliases:
                 return row
         raise Failure(f"There is no model {name!r}: `gateway models list` names those that there are.")
 
-    def find_provider(self, name: str) -> ProviderRow:
+    def find_provider(self, name: str) -> Provider:
         """The provider of that name; raises `Failure`."""
         if name not in self.providers:
             raise Failure(f"There is no provider {name!r}: `gateway providers list` names those that there are.")
@@ -43,8 +44,8 @@ class Rows:
     def put(self, *rows: Row) -> "Rows":
         """These and the given rows; a given one replaces its namesake."""
         return Rows(
-            providers={**self.providers, **{row.name: row for row in rows if isinstance(row, ProviderRow)}},
-            models={**self.models, **{row.name: row for row in rows if isinstance(row, ModelRow)}},
+            providers={**self.providers, **{row.name: row for row in rows if isinstance(row, Provider)}},
+            models={**self.models, **{row.name: row for row in rows if isinstance(row, Model)}},
             broken={key: problem for key, problem in self.broken.items() if key not in {*map(row_key, rows)}},
         )
 
@@ -69,7 +70,7 @@ class Change:
 
 def row_key(row: Row) -> str:
     """The sort key of a row, as functions/gateway/stores/catalogue.py reads it."""
-    return (PROVIDER if isinstance(row, ProviderRow) else MODEL) + row.name
+    return (PROVIDER if isinstance(row, Provider) else MODEL) + row.name
 
 
 def describe(key: str) -> str:
@@ -132,31 +133,25 @@ def _show(value: Any) -> str:  # any JSON
     return "nothing" if value is None else msgspec.json.encode(value).decode()
 
 
-def _provider_problems(row: ProviderRow, *, allows_loopback: bool) -> Iterable[str]:
+def _provider_problems(row: Provider, *, allows_loopback: bool) -> Iterable[str]:
     try:
-        check_provider(to_provider(row), allow_loopback=allows_loopback)
+        check_provider(row, allow_loopback=allows_loopback)
     except ValueError as error:
         yield f"The provider {row.name!r} is not right: {_sentence(error)}"
     if row.url is None and isinstance(KINDS.get(row.kind), OverHttp):
         yield f"The provider {row.name!r} needs an address (url)."
 
 
-def _model_problems(row: ModelRow, rows: Rows) -> Iterable[str]:
-    unknown = sorted({route.provider for route in row.routes} - rows.providers.keys())
-    if unknown:
+def _model_problems(row: Model, rows: Rows) -> Iterable[str]:
+    if unknown := unknown_providers(row, rows.providers):
         yield f"The model {row.name!r} leads to providers that do not exist: {', '.join(unknown)}."
-        return
-    try:
-        to_model(row, {name: to_provider(provider) for name, provider in rows.providers.items()})
-    except ValueError as error:
-        yield f"The model {row.name!r} is not right: {_sentence(error)}"
 
 
 def _sentence(error: ValueError) -> str:
     return f"{str(error).rstrip('.')}."
 
 
-def _name_problems(models: Iterable[ModelRow]) -> Iterable[str]:
+def _name_problems(models: Iterable[Model]) -> Iterable[str]:
     owners: dict[str, str] = {}
     for row in models:
         for name in (row.name, *row.aliases):

@@ -14,7 +14,8 @@ from typing import Any
 import msgspec
 from botocore.exceptions import ClientError
 
-from gateway.stores.catalogue import MODEL, PARTITION, PROVIDER, MalformedRow, ModelRow, ProviderRow, decode_row
+from gateway.core.catalogue import Model, Provider
+from gateway.stores.catalogue import MODEL, PARTITION, PROVIDER, MalformedRow, decode_row
 from infra.admin.catalogue_rows import Change, Row, Rows, check_change, compare, describe, row_key
 from infra.admin.failures import Failure, error_code
 from infra.admin.key_destinations import check_destinations
@@ -24,8 +25,8 @@ from infra.admin.stages import Stage
 # Apart from the rows, so that the functions, which read that partition, never meet it.
 _REVISION = {"pk": {"S": "catalogue-revision"}, "sk": {"S": "revision"}}
 _DECODERS: Mapping[str, Callable[[str], Row]] = {
-    PROVIDER: lambda document: decode_row(document, ProviderRow),
-    MODEL: lambda document: decode_row(document, ModelRow),
+    PROVIDER: lambda document: decode_row(document, Provider),
+    MODEL: lambda document: decode_row(document, Model),
 }
 _ROWS_OF_A_TRANSACTION = 99  # of 100 actions; one is the revision's
 _ATTEMPTS = 30

@@ -6,7 +6,7 @@ So nobody sends a key that he cannot read to a server of his own, or to another 
 from collections.abc import Callable, Iterator
 from urllib.parse import urlsplit
 
-from gateway.stores.catalogue import ProviderRow
+from gateway.core.catalogue import Provider
 from infra.admin.catalogue_rows import Rows
 from infra.admin.failures import Failure
 
@@ -26,7 +26,7 @@ def check_destinations(before: Rows, after: Rows, *, has_key: Callable[[str], bo
             )
 
 
-def origin(row: ProviderRow) -> str | None:
+def origin(row: Provider) -> str | None:
     """Scheme, host and port that a provider's calls go to; `None` for one without an address."""
     if row.url is None:
         return None
@@ -35,13 +35,13 @@ def origin(row: ProviderRow) -> str | None:
     return f"{parts.scheme}://{parts.hostname}:{parts.port or _DEFAULT_PORTS.get(parts.scheme)}"
 
 
-def _new_destinations(before: Rows, after: Rows) -> Iterator[tuple[ProviderRow, str]]:
+def _new_destinations(before: Rows, after: Rows) -> Iterator[tuple[Provider, str]]:
     known = {(row.key, origin(row)) for row in before.providers.values()}
     for row in after.providers.values():
         if row.key and row.url and (row.key, origin(row)) not in known:
             yield row, row.key
 
 
-def _remedy(row: ProviderRow, key: str) -> str:
+def _remedy(row: Provider, key: str) -> str:
     named = "" if key == row.name else f" --key-name {key}"
     return f"gateway providers set {row.name} --kind {row.kind} --url {row.url}{named} --key-from-env VARIABLE"

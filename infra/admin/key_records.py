@@ -2,7 +2,9 @@
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+from msgspec.structs import replace
 
 from gateway.core.api_key import ALPHABET, KEY_ID_LENGTH, SECRET_LENGTH, ApiKey, digest
 from gateway.core.caller import KeyRecord, KeyRecords
@@ -16,6 +18,7 @@ MAX_LABEL = 64
 class NewKey:
     """A key just made: what its owner gets, once, and what is kept of it."""
 
+    key_id: str
     text: str
     record: KeyRecord
 
@@ -32,7 +35,6 @@ def make_key(
     """A new key of a workspace, valid from `now` until `expires` (Unix seconds; `None`: until it is revoked)."""
     key = ApiKey(workspace=workspace, key_id=_random_text(KEY_ID_LENGTH), secret=_random_text(SECRET_LENGTH))
     record = KeyRecord(
-        key_id=key.key_id,
         sha256=digest(key.secret),
         created=now,
         expires=expires,
@@ -40,7 +42,7 @@ def make_key(
         label=label,
         dialect=dialect,
     )
-    return NewKey(text=key.text, record=record)
+    return NewKey(key_id=key.key_id, text=key.text, record=record)
 
 
 def check_label(label: str) -> None:
@@ -51,9 +53,9 @@ def check_label(label: str) -> None:
         raise NotTried("The label holds a line break or another character that cannot be printed.")
 
 
-def add_key(records: KeyRecords, record: KeyRecord) -> KeyRecords:
-    """The workspace's keys and one more; raises `Failure` if they would not fit into one secret."""
-    return {**records, record.key_id: record}
+def add_key(records: KeyRecords, key: NewKey) -> KeyRecords:
+    """The workspace's keys and one more."""
+    return {**records, key.key_id: key.record}
 
 
 def make_successor(workspace: str, old: KeyRecord, *, now: int, expires: int | None = None) -> NewKey:
@@ -69,7 +71,7 @@ def make_successor(workspace: str, old: KeyRecord, *, now: int, expires: int | N
     )
 
 
-def replace_key(records: KeyRecords, old_id: str, successor: KeyRecord, *, now: int, grace: int) -> KeyRecords:
+def replace_key(records: KeyRecords, old_id: str, successor: NewKey, *, now: int, grace: int) -> KeyRecords:
     """The keys with a successor, and the old one ending `grace` seconds from now, or sooner if it was to end sooner.
 
     Raises `Failure` for a key that is not there, or that is of no use any more.

@@ -9,7 +9,8 @@ import msgspec
 from botocore.exceptions import ClientError
 
 from gateway.core.api_key import WORKSPACE
-from gateway.stores.catalogue import SETTINGS, MalformedRow, WorkspaceRow, decode_row
+from gateway.core.caller import Workspace
+from gateway.stores.catalogue import SETTINGS, MalformedRow, decode_row, workspace_partition
 from infra.admin.failures import Failure, NotTried, error_code
 from infra.admin.stages import Stage
 
@@ -30,7 +31,7 @@ class Workspaces:
     client: Any
     table: str
 
-    def read(self, name: str) -> WorkspaceRow | None:
+    def read(self, name: str) -> Workspace | None:
         """A workspace's row, `None` if it was never written."""
         document = self._document(name)
         return None if document is None else _decode(name, document)
@@ -44,12 +45,12 @@ class Workspaces:
         pages = self.client.get_paginator("scan").paginate(
             TableName=self.table,
             FilterExpression="sk = :sk AND begins_with(pk, :prefix)",
-            ExpressionAttributeValues={":sk": {"S": SETTINGS}, ":prefix": {"S": _partition("")}},
+            ExpressionAttributeValues={":sk": {"S": SETTINGS}, ":prefix": {"S": workspace_partition("")}},
             ProjectionExpression="pk",
         )
         return sorted(_names(pages))
 
-    def edit(self, name: str, change: Callable[[WorkspaceRow | None], WorkspaceRow]) -> WorkspaceRow:
+    def edit(self, name: str, change: Callable[[Workspace | None], Workspace]) -> Workspace:
         """Replace a workspace's row by what `change` makes of it; again, when somebody else was quicker."""
         for _ in range(_ATTEMPTS):
             document = self._document(name)
@@ -103,22 +104,18 @@ def check_name(name: str) -> None:
         raise NotTried(f"{name!r} cannot name a workspace: use 1 to 32 of a-z, 0-9 and, between them, hyphens.")
 
 
-def _partition(name: str) -> str:
-    return f"workspace#{name}"
-
-
 def _key(name: str) -> dict[str, Any]:
-    return {"pk": {"S": _partition(name)}, "sk": {"S": SETTINGS}}
+    return {"pk": {"S": workspace_partition(name)}, "sk": {"S": SETTINGS}}
 
 
 def _names(pages: Any) -> Iterator[str]:  # boto3's pages have no types
     for page in pages:
         for item in page["Items"]:
-            yield item["pk"]["S"].removeprefix(_partition(""))
+            yield item["pk"]["S"].removeprefix(workspace_partition(""))
 
 
-def _decode(name: str, document: str) -> WorkspaceRow:
+def _decode(name: str, document: str) -> Workspace:
     try:
-        return decode_row(document, WorkspaceRow)
+        return decode_row(document, Workspace)
     except MalformedRow as error:
         raise Failure(f"The stored settings of {name} cannot be read ({error}): remove that item by hand.") from error

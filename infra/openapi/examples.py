@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
+from gateway.operations.embed_each import EmbeddedEach
 
 from gateway.core.catalogue import Model, Provider, Route
 from gateway.core.embedding import Embedded, Usage
 from gateway.dialects import _openai_shape as shape
 from gateway.dialects import azure_openai, ctyun, gemini
 from gateway.dialects._context import Answer, Dialect
-from gateway.operations.embed_each import EmbeddedEach
 from infra.openapi.causes import CAUSES, Cause
 
 Json = dict[str, Any]

@@ -67,7 +67,7 @@ def create(  # noqa: PLR0917  # options, which Typer reads by name
         label=label,
         dialect=dialect,
     )
-    open_api_keys(place).edit(workspace, lambda records: add_key(records, key.record))
+    open_api_keys(place).edit(workspace, lambda records: add_key(records, key))
     _hand_over(key, place, plain=plain)
 
 
@@ -84,7 +84,7 @@ def list_keys(workspace: WorkspaceArgument, stage: StageOption) -> None:
         ("id", "label", "state", "created", "expires", "models", "dialect"),
         (
             (
-                record.key_id,
+                key_id,
                 record.label,
                 state(record, now=now),
                 show_moment(record.created),
@@ -92,7 +92,7 @@ def list_keys(workspace: WorkspaceArgument, stage: StageOption) -> None:
                 "all" if record.models is None else ", ".join(sorted(record.models)),
                 record.dialect or "",
             )
-            for record in sorted(records.values(), key=lambda record: (record.created, record.key_id))
+            for key_id, record in sorted(records.items(), key=lambda item: (item[1].created, item[0]))
         ),
     )
 
@@ -119,7 +119,7 @@ def rotate(
     keys = open_api_keys(place)
     old = find_key(keys.read(workspace), key_id)
     key = make_successor(workspace, old, now=now, expires=read_expiry(expires, now=now) if expires else None)
-    keys.edit(workspace, lambda records: replace_key(records, key_id, key.record, now=now, grace=seconds))
+    keys.edit(workspace, lambda records: replace_key(records, key_id, key, now=now, grace=seconds))
     _hand_over(key, place, plain=plain)
     end = find_key(keys.read(workspace), key_id).expires
     note(f"The old key {key_id} works until {show_moment(end)}. {_FORGETTING}")
@@ -146,6 +146,6 @@ def _find_models(stage: Stage, names: list[str]) -> frozenset[str]:
 def _hand_over(key: NewKey, stage: Stage, *, plain: bool) -> None:
     say(key.text)
     if not plain:
-        note(f"This is the only time that the key {key.record.key_id} is shown: keep it where secrets are kept.")
+        note(f"This is the only time that the key {key.key_id} is shown: keep it where secrets are kept.")
         end = show_moment(key.record.expires, missing="it is revoked")
         note(f"It is good at {stage.api_url} until {end}. {_LEARNING}")

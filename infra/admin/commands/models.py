@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from gateway.stores.catalogue import ModelRow
+from gateway.core.catalogue import Model
 from infra.admin.catalogue_files import read_row
 from infra.admin.catalogue_rows import Rows
 from infra.admin.catalogue_table import open_catalogue
@@ -90,7 +90,7 @@ def _read_route(text: str, model: str, stage: Stage) -> dict[str, Any]:
     return {"name": route.get("provider"), **route}
 
 
-def _change_row(rows: Rows, name: str, fields: dict[str, Any]) -> ModelRow:
+def _change_row(rows: Rows, name: str, fields: dict[str, Any]) -> Model:
     old = rows.models.get(name)
     entry: dict[str, Any] = msgspec.to_builtins(old) if old else {"name": name}
-    return read_row({**entry, **fields, "name": name}, ModelRow, f"model {name}")
+    return read_row({**entry, **fields, "name": name}, Model, f"model {name}")

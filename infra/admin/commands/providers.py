@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from gateway.stores.catalogue import ProviderRow
+from gateway.core.catalogue import Provider
 from gateway.stores.provider_keys import FRESH
 from infra.admin.catalogue_files import read_row
 from infra.admin.catalogue_rows import Rows
@@ -130,8 +130,8 @@ def _read_key(variable: str | None, *, stdin: bool) -> str | None:
 
 
 def _change_row(
-    old: ProviderRow | None, name: str, fields: dict[str, Any], settings: dict[str, Any], *, has_key: bool
-) -> ProviderRow:
+    old: Provider | None, name: str, fields: dict[str, Any], settings: dict[str, Any], *, has_key: bool
+) -> Provider:
     entry: dict[str, Any] = msgspec.to_builtins(old) if old else {"name": name}
     if old is None and "kind" not in fields:
         raise NotTried(f"There is no provider {name!r} yet: say its --kind (and --url) to make it.")
@@ -141,16 +141,16 @@ def _change_row(
         entry["key"] = name
     if merged:
         entry["settings"] = {field: value for field, value in merged.items() if value is not None}
-    return read_row(entry, ProviderRow, f"provider {name}")
+    return read_row(entry, Provider, f"provider {name}")
 
 
-def _store_key(keys: ProviderKeys, row: ProviderRow, key: str) -> None:
+def _store_key(keys: ProviderKeys, row: Provider, key: str) -> None:
     name = row.key or row.name
     keys.put(name, key)
     say(f"The key of {row.name} is stored as {keys.secret(name)}. {_FORGETTING}")
 
 
-def _show_key(row: ProviderRow, keys: ProviderKeys) -> str:
+def _show_key(row: Provider, keys: ProviderKeys) -> str:
     if row.key is None:
         return "none"
     return row.key if keys.exists(row.key) else f"{row.key} (not set)"

@@ -5,7 +5,8 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from gateway.stores.catalogue import FRESH, WorkspaceRow
+from gateway.core.caller import Workspace
+from gateway.stores.catalogue import FRESH
 from infra.admin.api_keys import open_api_keys
 from infra.admin.failures import Failure, NotTried
 from infra.admin.screen import note, say, show_table
@@ -104,21 +105,21 @@ def _show(stage: Stage, names: list[str]) -> None:
 
 
 def _change(
-    old: WorkspaceRow | None, name: str, limits: dict[str, int | None], dialect: SharedPathDialect | None
-) -> WorkspaceRow:
-    entry: dict[str, Any] = msgspec.to_builtins(old or WorkspaceRow(name=name))
+    old: Workspace | None, name: str, limits: dict[str, int | None], dialect: SharedPathDialect | None
+) -> Workspace:
+    entry: dict[str, Any] = msgspec.to_builtins(old or Workspace(name=name))
     entry["limits"] |= {field: value for field, value in limits.items() if value is not None}
     if dialect:
         entry["dialect"] = dialect
-    return msgspec.convert(entry, WorkspaceRow)
+    return msgspec.convert(entry, Workspace)
 
 
-def _find(workspaces: Workspaces, name: str, stage: str) -> WorkspaceRow:
+def _find(workspaces: Workspaces, name: str, stage: str) -> Workspace:
     row = workspaces.read(name)
     if row is None:
         raise Failure(f"There is no workspace {name!r} in {stage}: `gateway workspaces set {name}` makes it.")
     return row
 
 
-def _describe(row: WorkspaceRow, keys: int) -> tuple[str, ...]:
+def _describe(row: Workspace, keys: int) -> tuple[str, ...]:
     return (row.name, str(row.limits.requests), str(row.limits.tokens), row.dialect or "", str(keys))
