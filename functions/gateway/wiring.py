@@ -52,7 +52,7 @@ def wire_gateway(settings: Settings, environment: Mapping[str, str]) -> Gateway:
         ),
         models=Models(region=settings.stage, catalogue=catalogue),
         answers=BucketLargeAnswers(Bucket(aws, settings.files_bucket)),
-        other_stages=settings.other_stages,
+        stages=settings.stages,
     )
 
 

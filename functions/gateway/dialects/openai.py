@@ -3,6 +3,8 @@
 https://platform.openai.com/docs/api-reference/embeddings
 """
 
+from collections.abc import Sequence
+
 import orjson
 
 from gateway.core import errors
@@ -99,14 +101,24 @@ async def retrieve_model(exchange: RequestContext) -> Answer:
 
 def check_region(exchange: RequestContext) -> None:
     """The region in the path, if there is one, must be this stage's; raises `WrongRegion`, `ResourceNotFound`."""
-    wanted, here = exchange.request.path_params.get("region"), exchange.gateway.region
+    wanted, here, stages = exchange.request.path_params.get("region"), exchange.gateway.region, exchange.gateway.stages
     if wanted is None or wanted == here:
         return
-    if wanted not in {"eu", "us"}:
-        raise errors.ResourceNotFound(f"There is no region {wanted!r}: the regions are eu and us.", param="region")
-    elsewhere = exchange.gateway.other_stages.get(wanted)
-    where = f"ask {elsewhere} instead" if elsewhere else "ask the operator for that region's address"
-    raise WrongRegion(
+    if wanted not in stages:
+        raise unknown_region(wanted, list(stages))
+    raise wrong_region(wanted, here=here, address=stages[wanted])
+
+
+def unknown_region(wanted: str, regions: Sequence[str]) -> errors.ResourceNotFound:
+    """The error of a path with a region that no stage has."""
+    known = " and ".join(filter(None, (", ".join(regions[:-1]), regions[-1])))
+    return errors.ResourceNotFound(f"There is no region {wanted!r}: the regions are {known}.", param="region")
+
+
+def wrong_region(wanted: str, *, here: str, address: str | None) -> WrongRegion:
+    """The error of a path with the region of another stage, whose address may not be known."""
+    where = f"ask {address} instead" if address else "ask the operator for that region's address"
+    return WrongRegion(
         f"This address computes vectors in {here!r} only, and nothing crosses regions: for {wanted!r} {where}.",
         param="region",
     )

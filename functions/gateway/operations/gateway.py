@@ -1,5 +1,6 @@
 """All operations together: what a dialect is handed."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gateway.core.caller import Caller
@@ -12,14 +13,14 @@ from gateway.operations.models import Models
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gateway:
-    """The operations of one stage. `other_stages` are the addresses of stages in other regions, by region."""
+    """The operations of one stage. `stages` are the addresses of all, by region; None where one is not known."""
 
     region: str
     authenticate: Authenticate
     embed: Embed
     models: Models
     answers: LargeAnswers
-    other_stages: dict[str, str]
+    stages: Mapping[str, str | None]
 
     def standing(self, caller: Caller) -> Reservation:
         """What is left of the caller's allowance, as far as is known without asking."""
