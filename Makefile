@@ -25,7 +25,7 @@ export BUILD_CACHE ?= $(CURDIR)/.local/api
 export EMBEDDED_MODEL_CACHE ?= $(CURDIR)/.local/embedded_model
 
 .DEFAULT_GOAL := help
-.PHONY: help install vacancy run test check unit contract e2e bench build stage stages deploy requirements
+.PHONY: help install vacancy run test check unit contract e2e bench build deploy stage-is-listed stages requirements
 
 help: ## lists what can be made
 	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name does; do printf '  make %-13s %s\n' "$$name" "$$does"; done
@@ -66,12 +66,12 @@ build: install ## builds the functions for AWS; RUNTIME=python3.13 ARCHITECTURE=
 		--parameter-overrides Runtime=$(RUNTIME) Architecture=$(ARCHITECTURE)
 
 # In quotes, because SAM needs those that PARAMETERS may hold.
-deploy: stage build ## deploys to AWS; STAGE=eu, PARAMETERS='Name=value ...'
+deploy: stage-is-listed build ## deploys to AWS; STAGE=eu, PARAMETERS='Name=value ...'
 	$(BIN)/sam deploy --config-env $(STAGE) \
 		--parameter-overrides '$(strip Stage=$(STAGE) Runtime=$(RUNTIME) Architecture=$(ARCHITECTURE) $(PARAMETERS))'
 
 # Before anything is built, which takes minutes.
-stage:
+stage-is-listed:
 	@printf '%s\n' $(STAGES) | grep -qxF "$(STAGE)" || { echo >&2 "There is no stage '$(STAGE)' to deploy: infra/stages.yaml has $(STAGES), such as make deploy STAGE=$(firstword $(STAGES))."; exit 1; }
 
 stages: install ## writes infra/stages.yaml to what cannot read it: template, samconfig.toml, catalogue, documents

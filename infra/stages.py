@@ -15,8 +15,12 @@ import yaml
 ROOT = Path(__file__).resolve().parents[1]
 PLACE = ROOT / "infra" / "stages.yaml"
 
-TAKEN = frozenset({"default", "local"} | {"deployments", "embeddings", "models", "v1"} | {"no", "off", "on", "yes"})
-"""Names with another meaning: in samconfig.toml; after `/openai/` in Azure's paths; in YAML."""
+TAKEN = {
+    "samconfig.toml": {"default", "local"},
+    "Azure's paths": {"deployments", "embeddings", "models", "v1"},
+    "YAML": {"false", "no", "null", "off", "on", "true", "yes"},
+}
+"""Names that mean something else, and where."""
 
 Count = Annotated[int, msgspec.Meta(ge=1)]
 
@@ -48,14 +52,18 @@ ANSWERS = {
 
 
 def read_stages(place: Path = PLACE) -> Sequence[Stage]:
-    """The stages in the order of the file; raises `ValueError`, which says what is wrong with it."""
+    """The stages in the order of the file; raises `ValueError` or `YAMLError`, which say what is wrong with it."""
     stages = msgspec.convert(yaml.safe_load(place.read_text("utf-8")), Stages)
-    names = [stage.name for stage in stages]
-    if taken := TAKEN.intersection(names):
-        raise ValueError(f"No stage can be called {' or '.join(sorted(taken))}: the word means something else.")
+    _check_names([stage.name for stage in stages])
+    return stages
+
+
+def _check_names(names: Sequence[str]) -> None:
     if len(set(names)) < len(names):
         raise ValueError("Two stages have the same name.")
-    return stages
+    for where, taken in TAKEN.items():
+        if clash := taken.intersection(names):
+            raise ValueError(f"A stage cannot be called {clash.pop()}: the word has a meaning of its own in {where}.")
 
 
 def _stage_parameter(stages: Sequence[Stage]) -> str:
@@ -136,15 +144,15 @@ def rewritten(root: Path, stages: Sequence[Stage]) -> Iterator[tuple[Path, str]]
     for name, parts in COPIES.items():
         text = (root / name).read_text("utf-8")
         for mark, write in parts.items():
-            text = _with_part(text, f"# {mark}, written by make stages", write(stages))
+            text = _with_part(name, text, f"# {mark}, written by make stages", write(stages))
         yield root / name, text
 
 
-def _with_part(text: str, mark: str, part: str) -> str:
+def _with_part(name: str, text: str, mark: str, part: str) -> str:
     before, begin, rest = text.partition(f"{mark}: begin\n")
     _, end, after = rest.partition(f"{mark}: end\n")
     if not (begin and end):
-        raise ValueError(f"The lines '{mark}: begin' and '{mark}: end' are missing.")
+        raise ValueError(f"{name} lacks the line '{mark}: begin', or the same with 'end'.")
     indent = before.rpartition("\n")[2]
     return f"{before}{begin}{textwrap.indent(part, indent)}{indent}{end}{after}"
 
@@ -154,5 +162,5 @@ if __name__ == "__main__":
         for file, text in rewritten(ROOT, read_stages()):
             file.write_text(text, "utf-8")
             print(f"Wrote the stages into {file.relative_to(ROOT)}.")
-    except ValueError as error:
-        sys.exit(f"infra/stages.yaml cannot be used: {error}")
+    except (ValueError, yaml.YAMLError) as error:
+        sys.exit(f"The stages of infra/stages.yaml cannot be written: {error}")
