@@ -1,6 +1,8 @@
 # What a developer types, and CI. It needs make, a Python and a package index, and installs all else into the checkout.
 
-STAGE ?= eu
+# Those of infra/stages.yaml.
+STAGES = $(shell sed -n 's/^- name: *\([a-z0-9]*\).*/\1/p' infra/stages.yaml)
+STAGE ?= $(firstword $(STAGES))
 PORT ?= 8080
 # What else template.yaml asks, for `make deploy`; docs/operating.md lists it.
 PARAMETERS ?=
@@ -23,7 +25,7 @@ export BUILD_CACHE ?= $(CURDIR)/.local/api
 export EMBEDDED_MODEL_CACHE ?= $(CURDIR)/.local/embedded_model
 
 .DEFAULT_GOAL := help
-.PHONY: help install vacancy run test check unit contract e2e bench build stage deploy requirements
+.PHONY: help install vacancy run test check unit contract e2e bench build deploy stage-is-listed stages requirements
 
 help: ## lists what can be made
 	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name does; do printf '  make %-13s %s\n' "$$name" "$$does"; done
@@ -64,13 +66,17 @@ build: install ## builds the functions for AWS; RUNTIME=python3.13 ARCHITECTURE=
 		--parameter-overrides Runtime=$(RUNTIME) Architecture=$(ARCHITECTURE)
 
 # In quotes, because SAM needs those that PARAMETERS may hold.
-deploy: stage build ## deploys to AWS; STAGE=eu or us, PARAMETERS='Name=value ...'
+deploy: stage-is-listed build ## deploys to AWS; STAGE=eu, PARAMETERS='Name=value ...'
 	$(BIN)/sam deploy --config-env $(STAGE) \
 		--parameter-overrides '$(strip Stage=$(STAGE) Runtime=$(RUNTIME) Architecture=$(ARCHITECTURE) $(PARAMETERS))'
 
 # Before anything is built, which takes minutes.
-stage:
-	@case "$(STAGE)" in eu|us) ;; *) echo >&2 "There is no stage '$(STAGE)' to deploy: choose eu or us, such as make deploy STAGE=eu."; exit 1;; esac
+stage-is-listed:
+	@printf '%s\n' $(STAGES) | grep -qxF "$(STAGE)" || { echo >&2 "There is no stage '$(STAGE)' to deploy: infra/stages.yaml has $(STAGES), such as make deploy STAGE=$(firstword $(STAGES))."; exit 1; }
+
+stages: install ## writes infra/stages.yaml to what cannot read it: template, samconfig.toml, catalogue, documents
+	$(BIN)/python -m infra.stages
+	$(BIN)/python -m infra.openapi
 
 # What the API function carries. botocore and what only it needs come with Lambda's own Python.
 LAMBDA_HAS := botocore jmespath python-dateutil six urllib3

@@ -42,7 +42,7 @@ def wire_api(settings: Settings, environment: Mapping[str, str]) -> Gateway:
         embed=embed,
         models=Models(region=settings.stage, catalogue=embed.catalogue),
         large_answers=BucketLargeAnswers(Bucket(aws, settings.files_bucket)),
-        other_stages=settings.other_stages,
+        stages=settings.stages,
     )
 
 

@@ -41,8 +41,11 @@ _FOR_BUILD = {
     "BUILD_CACHE": str(BUILD.with_name("api")),
     "EMBEDDED_MODEL_CACHE": str(BUILD.with_name("embedded_model")),
 }
+STAGE = "eu"
+"""The stage of infra/stages.yaml whose region, routes and numbers the local stack has."""
+
 _PARAMETERS = {
-    "Stage": "eu",
+    "Stage": STAGE,
     "Runtime": RUNTIME,
     "Architecture": ARCHITECTURE,
     "AllowLoopbackProviders": "true",  # tests keep fake vendors there

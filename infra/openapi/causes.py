@@ -6,6 +6,10 @@ from typing import Literal
 
 from gateway.core import errors
 from gateway.core.errors import GatewayError, InputTooLong
+from gateway.core.stages import unknown_region, wrong_region
+from infra.stages import read_stages
+
+REGIONS = [stage.name for stage in read_stages()]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,10 +25,6 @@ class Cause:
 WHOLE_BODY = "The body has 5242881 bytes; at most 5242880 are taken in one request."
 UNKNOWN_KEY = "The API key is unknown: it was never made, or it was revoked."
 NO_KEY = "No API key was given. Send it as 'Authorization: Bearer <key>', 'api-key' or 'x-goog-api-key'."
-ELSEWHERE = (
-    "This address computes vectors in 'eu' only, and nothing crosses regions: "
-    "for 'us' ask the operator for that region's address."
-)
 
 CAUSES: Sequence[Cause] = (
     Cause(
@@ -97,7 +97,7 @@ CAUSES: Sequence[Cause] = (
     Cause(
         name="WrongRegion",
         sentence="The vectors would be computed in another region.",
-        error=errors.WrongRegion(ELSEWHERE, param="region"),
+        error=wrong_region("us", here="eu", address=None),
         at="everywhere",
     ),
     Cause(
@@ -109,7 +109,7 @@ CAUSES: Sequence[Cause] = (
     Cause(
         name="ResourceNotFound",
         sentence="There is nothing at this path.",
-        error=errors.ResourceNotFound("There is no region 'mars': the regions are eu and us.", param="region"),
+        error=unknown_region("mars", REGIONS),
         at="everywhere",
     ),
     Cause(

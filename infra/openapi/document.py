@@ -11,7 +11,7 @@ from gateway.core.errors import GatewayError
 from gateway.dialects import azure, azure_openai, ctyun, gemini, openai
 from infra.openapi.answers import ANSWERS, ERRORS, alternatives, ref
 from infra.openapi.bodies import REQUESTS, body_schemas
-from infra.openapi.causes import Cause
+from infra.openapi.causes import REGIONS, Cause
 from infra.openapi.examples import AN_ID, RenderedError, error_name, errors_of, example_answers
 from infra.openapi.headers import HEADERS, header, headers_of_answers, headers_of_errors
 from infra.openapi.operations import OPERATIONS, Operation
@@ -43,7 +43,7 @@ PARAMETERS: Mapping[str, Json] = {
         "in": "path",
         "required": True,
         "description": "Where the vectors are computed. An address serves its own region only.",
-        "schema": {"enum": ["eu", "us"]},
+        "schema": {"enum": REGIONS},
     },
     "name": {
         "in": "path",
