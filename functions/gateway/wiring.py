@@ -1,8 +1,10 @@
 """The only place that chooses and builds concrete things. Nothing is asked of the network before the first request."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cache
 from ssl import SSLContext
+from typing import TYPE_CHECKING
 
 from gateway import telemetry
 from gateway.aws.client import AwsClient, Endpoints
@@ -27,26 +29,30 @@ from gateway.stores.rate_limits import TIMEOUT, SharedRateLimits, TableCounters
 from gateway.stores.vector_cache import TableVectorCache
 from gateway.vocabularies import vocabulary_at_hand
 
+if TYPE_CHECKING:
+    from gateway.outbound.client import HttpClient
+
 
 def wire_gateway(settings: Settings, environment: Mapping[str, str]) -> Gateway:
     """The operations of one stage on AWS; `environment` is the function's, for its region and credentials."""
     aws = _aws_client(environment)
     dynamodb, secrets = DynamoDb(aws), Secrets(aws)
     catalogue = TableCatalogue(dynamodb, table=settings.catalogue_table, clock=time.time)
+    client = _http_client(settings)
     return Gateway(
         region=settings.stage,
         authenticate=Authenticate(
             keys=SecretApiKeys(secrets, prefix=settings.api_keys_secret_prefix, clock=time.time),
             catalogue=catalogue,
             now=time.time,
-            identity=_identity(settings),
+            identity=_identity(settings, client),
         ),
         embed=Embed(
             region=settings.stage,
             catalogue=catalogue,
             allowances=_allowances(aws, settings),
             cache=_vector_cache(dynamodb, settings),
-            provider=_providers(aws, secrets, settings),
+            provider=_providers(aws, secrets, settings, client),
             clock=time.perf_counter,
             vocabularies=vocabulary_at_hand,
         ),
@@ -56,7 +62,19 @@ def wire_gateway(settings: Settings, environment: Mapping[str, str]) -> Gateway:
     )
 
 
-def _identity(settings: Settings) -> OidcVerifier | None:
+def _http_client(settings: Settings) -> "Callable[[], HttpClient]":
+    """The one client for vendors and identity providers, made when it is first needed: it imports httpx."""
+
+    @cache
+    def client() -> "HttpClient":
+        from gateway.outbound.client import HttpClient  # noqa: PLC0415
+
+        return HttpClient(allow_loopback=settings.allow_loopback_providers)
+
+    return client
+
+
+def _identity(settings: Settings, client: "Callable[[], HttpClient]") -> OidcVerifier | None:
     if settings.oidc is None:
         return None
     from gateway.outbound.fetch import document_fetcher  # noqa: PLC0415  (few stages have one)
@@ -68,8 +86,7 @@ def _identity(settings: Settings) -> OidcVerifier | None:
         jwks_url=settings.oidc.jwks_url,
         claim=settings.oidc.workspace_claim,
     )
-    fetch = document_fetcher(allow_loopback=settings.allow_loopback_providers)
-    return OidcTokenVerifier(issuer, fetch=fetch, clock=time.time)
+    return OidcTokenVerifier(issuer, fetch=document_fetcher(client), clock=time.time)
 
 
 def _aws_client(environment: Mapping[str, str]) -> AwsClient:
@@ -84,7 +101,7 @@ def _aws_client(environment: Mapping[str, str]) -> AwsClient:
 
 
 def _ssl_context() -> SSLContext:
-    from gateway.outbound.client import shared_ssl_context  # noqa: PLC0415  (not where all is plain HTTP)
+    from gateway.outbound.authorities import shared_ssl_context  # noqa: PLC0415  (not where all is plain HTTP)
 
     return shared_ssl_context()
 
@@ -106,14 +123,14 @@ def _vector_cache(dynamodb: DynamoDb, settings: Settings) -> TableVectorCache:
     )
 
 
-def _providers(aws: AwsClient, secrets: Secrets, settings: Settings) -> Providers:
+def _providers(aws: AwsClient, secrets: Secrets, settings: Settings, client: "Callable[[], HttpClient]") -> Providers:
     return Providers(
         ProviderDependencies(
             keys=SecretProviderKeys(secrets, prefix=settings.provider_keys_secret_prefix, clock=time.time),
+            client=client,
             embedded_function=settings.embedded_model_function,
             invoke=Functions(aws).invoke,
             invoke_timed_out=AwsTimeout,
             invoke_failed=AwsError,
-            allow_loopback=settings.allow_loopback_providers,
         )
     )

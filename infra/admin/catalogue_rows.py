@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from gateway.providers import KINDS, OverHttp, check_provider
+from gateway.providers import KINDS, OverHttp, check_provider, check_route
 from gateway.stores.catalogue import MODEL, PROVIDER, ModelRow, ProviderRow, to_model, to_provider
 from infra.admin.failures import Failure
 
@@ -147,7 +147,9 @@ def _model_problems(row: ModelRow, rows: Rows) -> Iterable[str]:
         yield f"The model {row.name!r} leads to providers that do not exist: {', '.join(unknown)}."
         return
     try:
-        to_model(row, {name: to_provider(provider) for name, provider in rows.providers.items()})
+        model = to_model(row, {name: to_provider(provider) for name, provider in rows.providers.items()})
+        for route in model.routes:
+            check_route(model, route, route.provider)
     except ValueError as error:
         yield f"The model {row.name!r} is not right: {_sentence(error)}"
 

@@ -15,9 +15,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "operations": {"core", "operations", "telemetry", "msgspec"},
     "dialects": {"core", "operations", "dialects", "telemetry", "fastapi", "starlette", "pydantic", "pydantic_core"}
     | {"msgspec", "orjson"},
-    "providers": {"core", "providers", "outbound", "aws", "http1", "telemetry", "msgspec", "pybase64"},
+    "providers": {"core", "providers", "outbound", "aws", "telemetry", "msgspec", "pybase64"},
     "stores": {"core", "stores", "outbound", "aws", "telemetry", "msgspec", "jwt"},
-    "outbound": {"outbound", "connection", "http1", "telemetry", "msgspec", "certifi"},
+    "outbound": {"outbound", "msgspec", "certifi", "httpx", "httpcore"},
     "aws": {"aws", "connection", "http1", "telemetry", "msgspec"},
     "openapi": {"fastapi", "starlette"},
     "vocabularies": {"core"},
