@@ -1,4 +1,4 @@
-"""Mangum, for the events of an HTTP API (payload format 2.0) and apps that seldom need an event loop."""
+"""Mangum, for the events of an HTTP API (payload format 2.0) answered in one event loop."""
 
 import asyncio
 from typing import Any
@@ -7,8 +7,6 @@ from mangum import Mangum
 from mangum.handlers import HTTPGateway
 from mangum.protocols import HTTPCycle
 from mangum.types import ASGI, LambdaConfig, LambdaContext, LambdaEvent, Response, Scope
-
-from gateway.operations.together import begin
 
 
 class HttpApi(Mangum):
@@ -35,12 +33,6 @@ class _Request(HTTPGateway):
 
 
 class _Cycle(HTTPCycle):
-    """Mangum turns an event loop for every request. One loop costs as much as a look-up in DynamoDB, and our own
-    connections block: only who waits for several threads gives way, and needs a loop from there on.
-    """
-
     def __call__(self, app: ASGI) -> Response:
-        rest = begin(self.run(app))
-        if rest is not None:
-            asyncio.get_event_loop().run_until_complete(rest)
+        asyncio.get_event_loop().run_until_complete(self.run(app))
         return {"status": self.status, "headers": self.headers, "body": self.body}

@@ -1,4 +1,4 @@
-"""Events of API Gateway to an ASGI app and back, with and without an event loop."""
+"""Events of API Gateway to an ASGI app and back."""
 
 import asyncio
 import base64
@@ -46,11 +46,6 @@ class App:
         await send({"type": "http.response.body", "body": self._body})
 
 
-async def without_a_loop() -> None:
-    with pytest.raises(RuntimeError, match="no running event loop"):
-        asyncio.get_running_loop()
-
-
 async def with_threads() -> None:
     await asyncio.sleep(0)
     done = await asyncio.gather(*(asyncio.to_thread(pow, 2, power) for power in range(5)))
@@ -66,7 +61,7 @@ def event_loop_of_the_function() -> Any:
     loop.close()
 
 
-@pytest.mark.parametrize("waits", [None, without_a_loop, with_threads])
+@pytest.mark.parametrize("waits", [None, with_threads])
 def test_a_request_reaches_the_app_and_its_answer_the_caller(waits: Any) -> None:
     app = App(waits)
 
@@ -81,7 +76,7 @@ def test_a_request_reaches_the_app_and_its_answer_the_caller(waits: Any) -> None
 
 
 def test_requests_follow_each_other_whatever_they_waited_for() -> None:
-    asked = [HttpApi(App(waits))(make_event(), CONTEXT) for waits in (with_threads, None, with_threads, without_a_loop)]
+    asked = [HttpApi(App(waits))(make_event(), CONTEXT) for waits in (with_threads, None, with_threads, None)]
 
     assert [answer["statusCode"] for answer in asked] == [201] * 4
 

@@ -28,7 +28,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "frugal_imports": {"pydantic"},
     "connection": {"http1"},
     "http1": set(),
-    "http_api": {"operations", "mangum"},
+    "http_api": {"mangum"},
     "settings": set(),
 }
 
