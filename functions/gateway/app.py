@@ -24,7 +24,7 @@ from gateway import openapi
 from gateway.core.errors import GatewayError, MethodNotAllowed, ResourceNotFound
 from gateway.dialects import azure, azure_openai, ctyun, gemini, gemini_models, openai
 from gateway.dialects._context import Dialect
-from gateway.dialects._router import answer
+from gateway.dialects._router import DialectRoute, answer
 from gateway.operations.gateway import Gateway
 
 NOT_FOUND, METHOD_NOT_ALLOWED = 404, 405
@@ -78,6 +78,8 @@ def create_app(gateway: Gateway, *, cors_origins: Sequence[str] = ()) -> FastAPI
     for router in ROUTERS:
         # `include_router` would make, and analyse, every route a second time.
         app.router.routes.extend(router.routes)
+    # Whole paths are found sooner than templates, and no template of ours may take one.
+    app.router.routes.sort(key=lambda route: isinstance(route, DialectRoute) and "{" in route.path)
     app.router.routes.extend(openapi.routes)
     app.add_exception_handler(NOT_FOUND, unmatched)
     app.add_exception_handler(METHOD_NOT_ALLOWED, unmatched)

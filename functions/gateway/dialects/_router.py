@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Awaitable, Callable, Coroutine
-from functools import wraps
+from functools import partial, wraps
 from typing import Annotated, Any
 
 import fastapi
@@ -39,19 +39,12 @@ class DialectRouter(APIRouter):
         **options: Any,  # those of FastAPI's routes
     ) -> Callable[[Endpoint], Endpoint]:
         """Register an endpoint at these paths; where dialects share a path, for the requests that `only_if` accepts."""
-        methods = [method, "HEAD"] if method == "GET" else [method]
+        options["methods"] = [method, "HEAD"] if method == "GET" else [method]
+        route_class = DialectRoute if only_if is None else partial(SharedPathRoute, only_if=only_if)
 
         def register(endpoint: Endpoint) -> Endpoint:
             self.routes += [
-                DialectRoute(
-                    self.prefix + path,
-                    endpoint,
-                    dialect=self.dialect,
-                    only_if=only_if,
-                    methods=methods,
-                    **options,
-                )
-                for path in paths
+                route_class(self.prefix + path, endpoint, dialect=self.dialect, **options) for path in paths
             ]
             return endpoint
 
@@ -70,11 +63,9 @@ class DialectRoute(APIRoute):
         endpoint: Endpoint,
         *,
         dialect: Dialect,
-        only_if: Condition | None = None,
         **options: Any,  # those of FastAPI's routes
     ) -> None:
         self.dialect = dialect
-        self.only_if = only_if
         super().__init__(path, _completed(endpoint), response_model=None, **options)
 
     def get_route_handler(self) -> Handler:
@@ -85,10 +76,16 @@ class DialectRoute(APIRoute):
 
         return serve
 
+
+class SharedPathRoute(DialectRoute):
+    """A route at a path that two dialects have: it takes the requests that `only_if` accepts."""
+
+    def __init__(self, path: str, endpoint: Endpoint, *, only_if: Condition, **options: Any) -> None:  # as above
+        self.only_if = only_if
+        super().__init__(path, endpoint, **options)
+
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        if self.only_if and not self.only_if(scope):
-            return Match.NONE, {}
-        return super().matches(scope)
+        return super().matches(scope) if self.only_if(scope) else (Match.NONE, {})
 
 
 async def authenticated(request: Request) -> RequestContext:
