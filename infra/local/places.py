@@ -28,7 +28,7 @@ class Home:
 
     @property
     def gateway_env(self) -> Path:
-        """BASE_URL, API_KEY and MODEL, for programs that call the gateway."""
+        """BASE_URL, API_KEY and MODEL, for a shell that reads it with `source`, and for the programs it starts."""
         return self.path / "gateway.env"
 
     @property

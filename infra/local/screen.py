@@ -25,8 +25,12 @@ With openai-python (pip install openai):
   answer = client.embeddings.create(model="{model}", input="Hello, world")
   print(len(answer.data[0].embedding), answer.data[0].embedding[:3])
 
-The same for programs is in {gateway_env}.
-What each request did is in {logs}/functions.log, what the other parts say beside it.
+README.md has the same for Gemini's, Azure's and LangChain's clients; their shell needs:
+
+  source {gateway_env}
+
+All that the gateway understands: {base_url}/docs
+What each request did, as JSON lines: {logs}/functions.log (what the other parts say is beside it)
 """
 
 

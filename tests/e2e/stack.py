@@ -64,7 +64,7 @@ def deployed_stack() -> Iterator[Stack]:
 def _find(home: Home) -> Stack | None:
     """The stack that runs in that folder, if one does."""
     try:
-        gateway = dict(line.split("=", 1) for line in home.gateway_env.read_text(encoding="utf-8").splitlines())
+        gateway = dict(line.removeprefix("export ").split("=", 1) for line in home.gateway_env.read_text(encoding="utf-8").splitlines())
         place = json.loads(home.stack_json.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None

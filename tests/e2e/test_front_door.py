@@ -173,7 +173,7 @@ def await_ready(home: Home, process: subprocess.Popen[bytes]) -> dict[str, str]:
         assert time.monotonic() < deadline
         time.sleep(0.1)
     time.sleep(0.5)  # the screen follows the file
-    return dict(line.split("=", 1) for line in home.gateway_env.read_text().splitlines())
+    return dict(line.removeprefix("export ").split("=", 1) for line in home.gateway_env.read_text().splitlines())
 
 
 def run(*command: str) -> str:
