@@ -46,16 +46,16 @@ def _event(message: str) -> dict[str, Any]:
     return {"type": f"platform.{kind.lower()}", "record": {"requestId": request_id, **_RECORDS[kind](fields)}}
 
 
-def _start(fields: Mapping[str, str]) -> dict[str, Any]:
+def _read_start(fields: Mapping[str, str]) -> dict[str, Any]:
     return {"version": fields.get("Version", "$LATEST")}
 
 
-def _end(_fields: Mapping[str, str]) -> dict[str, Any]:
+def _read_end(_: Mapping[str, str]) -> dict[str, Any]:
     return {}
 
 
-def _report(fields: Mapping[str, str]) -> dict[str, Any]:
+def _read_report(fields: Mapping[str, str]) -> dict[str, Any]:
     return {"metrics": {_METRICS[name]: float(value) for name, value in fields.items() if name in _METRICS}}
 
 
-_RECORDS = {"START": _start, "END": _end, "REPORT": _report}
+_RECORDS = {"START": _read_start, "END": _read_end, "REPORT": _read_report}

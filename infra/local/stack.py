@@ -87,7 +87,8 @@ def _described(home: Home, emulator: str, base_url: str, key: str) -> Iterator[N
         "pid": os.getpid(),
     }
     home.stack_json.write_text(json.dumps(stack, indent=2) + "\n", encoding="utf-8")
-    home.gateway_env.write_text("".join(f"export {name}={value}\n" for name, value in gateway.items()), encoding="utf-8")
+    exports = "".join(f"export {name}={value}\n" for name, value in gateway.items())
+    home.gateway_env.write_text(exports, encoding="utf-8")
     try:
         yield
     finally:

@@ -22,7 +22,7 @@ import pytest
 from infra.local.emulator import free_port
 from infra.local.limits import BODY_LIMIT, EVENT_LIMIT
 from infra.local.places import ROOT, Home
-from tests.e2e.stack import PATIENCE, Stack
+from tests.e2e.stack import PATIENCE, Stack, read_gateway_env
 
 TOO_LARGE = (413, {"message": "Request Entity Too Large"})
 
@@ -173,7 +173,7 @@ def await_ready(home: Home, process: subprocess.Popen[bytes]) -> dict[str, str]:
         assert time.monotonic() < deadline
         time.sleep(0.1)
     time.sleep(0.5)  # the screen follows the file
-    return dict(line.removeprefix("export ").split("=", 1) for line in home.gateway_env.read_text().splitlines())
+    return read_gateway_env(home)
 
 
 def run(*command: str) -> str:

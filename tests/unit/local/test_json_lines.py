@@ -23,26 +23,25 @@ def test_a_json_object_of_several_lines_becomes_one_line() -> None:
     assert json.loads(line) == {"level": "INFO"}
 
 
+REPORT = (
+    "REPORT RequestId: 28ae-44b8\tDuration: 2911.5 ms\tBilled Duration: 2912 ms\t"
+    "Memory Size: 1769 MB\tMax Memory Used: 80 MB\tInit Duration: 231.07 ms"
+)
+METRICS = {
+    "durationMs": 2911.5,
+    "billedDurationMs": 2912,
+    "memorySizeMB": 1769,
+    "maxMemoryUsedMB": 80,
+    "initDurationMs": 231.07,
+}
+
+
 @pytest.mark.parametrize(
     ("text", "kind", "record"),
     [
         ("START RequestId: 28ae-44b8 Version: 1", "platform.start", {"requestId": "28ae-44b8", "version": "1"}),
         ("END RequestId: 28ae-44b8", "platform.end", {"requestId": "28ae-44b8"}),
-        (
-            "REPORT RequestId: 28ae-44b8\tDuration: 2911.5 ms\tBilled Duration: 2912 ms\tMemory Size: 1769 MB\t"
-            "Max Memory Used: 80 MB\tInit Duration: 231.07 ms",
-            "platform.report",
-            {
-                "requestId": "28ae-44b8",
-                "metrics": {
-                    "durationMs": 2911.5,
-                    "billedDurationMs": 2912,
-                    "memorySizeMB": 1769,
-                    "maxMemoryUsedMB": 80,
-                    "initDurationMs": 231.07,
-                },
-            },
-        ),
+        (REPORT, "platform.report", {"requestId": "28ae-44b8", "metrics": METRICS}),
     ],
 )
 def test_lambdas_own_lines_become_its_events(text: str, kind: str, record: object) -> None:
