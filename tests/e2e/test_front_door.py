@@ -141,7 +141,7 @@ def test_metrics_are_published_as_alarms_and_dashboard_expect_them(client: httpx
     assert lines[-1]["service"] == "api"
     assert sorted(map(sorted, directive["Dimensions"])) == [["model", "service", "workspace"], ["service"]]
     assert {metric["Name"] for metric in directive["Metrics"]} >= {
-        "Requests", "Errors", "Tokens", "InputTokens", "CacheHits", "CacheMisses", "UpstreamTime", "OwnTime",
+        "Requests", "Errors", "InputTokens", "BilledTokens", "CacheHits", "CacheMisses", "UpstreamTime", "OwnTime",
     }  # fmt: skip
 
 
