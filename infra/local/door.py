@@ -60,7 +60,7 @@ async def open_door(port: int, api: Api, turns: int | None = None) -> AsyncItera
         server = _Server(
             door.answer, access_log=None, auto_decompress=False, max_line_size=HEAD_LIMIT, max_field_size=HEAD_LIMIT
         )
-        runner = web.ServerRunner(server, shutdown_timeout=1)
+        runner = web.ServerRunner(server, shutdown_timeout=0.2)  # seconds for requests under way
         await runner.setup()
         try:
             await web.TCPSite(runner, LOOPBACK, port).start()

@@ -29,7 +29,8 @@ async def running_emulator(home: Home) -> AsyncIterator[str]:
     log = home.log("emulator")
     async with (
         scratch_folder(home),
-        running(sys.executable, "-m", "ministack", environment=_environment(home, port), log=log) as process,
+        # Without grace: it keeps nothing, and would wait for the requests under way.
+        running(sys.executable, "-m", "ministack", environment=_environment(home, port), log=log, grace=0) as process,
     ):
         ready = asyncio.create_task(_become_ready(address))
         gone = asyncio.create_task(process.wait())
