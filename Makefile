@@ -41,13 +41,15 @@ install: .venv/.installed ## installs what the other commands need into .tools a
 
 test: check unit contract e2e ## everything that CI runs
 
-check: install ## format, lint, types, the templates, and that requirements.txt is the lock's
+check: install ## format, lint, types, the templates, the workflow, and that requirements.txt is the lock's
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	@$(EXPORT) | cmp - functions/requirements.txt || { echo >&2 "functions/requirements.txt is not what uv.lock says: run make requirements."; exit 1; }
 	@for template in template.yaml infra/alarms.yaml infra/dashboard.yaml; do \
 		$(BIN)/sam validate --lint --region eu-central-1 --template $$template || exit 1; done
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/zizmor --quiet --offline .github/workflows
 
 unit: install ## tests of each file for itself
 	$(BIN)/pytest tests/unit
