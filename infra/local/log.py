@@ -15,7 +15,7 @@ PAUSE = 1.0
 """Seconds between two looks."""
 
 _OVERLAP = 2000
-"""Milliseconds that a look goes back behind the newest event seen, because functions run side by side."""
+"""Milliseconds before the newest event seen at which a look begins, because functions run side by side."""
 
 
 @contextlib.asynccontextmanager
@@ -55,13 +55,13 @@ class LogReader:
         self._seen: set[str] = set()
 
     def append_to(self, file: Path) -> None:
-        """Adds what was logged since it was last asked."""
+        """Adds what was logged since the last call."""
         if lines := self.new_lines():
             with file.open("a", encoding="utf-8") as output:
                 output.writelines(f"{line}\n" for line in lines)
 
     def new_lines(self) -> list[str]:
-        """What was logged since it was last asked, group by group, each line one JSON object."""
+        """What was logged since the last call, group by group, each line one JSON object."""
         found = [event for group in self._newest for event in self._recent(group)]
         new = [event for event in found if event["logStreamName"] not in self._seen]
         self._seen = {event["logStreamName"] for event in found}

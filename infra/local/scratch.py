@@ -36,7 +36,7 @@ async def scratch_folder(home: Home) -> AsyncIterator[None]:
 
 
 def _discard(scratch: Path) -> None:
-    """Takes the folder away, and has it deleted with all that was taken away but not yet deleted."""
+    """Renames the folder, and starts a program that deletes it and any that an earlier stop left behind."""
     if scratch.exists():
         scratch.rename(scratch.with_name(f"{scratch.name}-{secrets.token_hex(4)}{_RUBBISH}"))
     subprocess.run(

@@ -35,7 +35,7 @@ What each request did, as JSON lines: {logs}/functions.log (what the other parts
 
 
 def say(sentence: str) -> None:
-    """Tells what happens now, at once even when nobody but a file listens."""
+    """Prints one line, flushed, so that a file shows it at once too."""
     print(sentence, flush=True)
 
 
@@ -45,5 +45,5 @@ def say_success(home: Home, base_url: str, key: str) -> None:
 
 
 def say_trouble(sentence: str) -> None:
-    """Tells why nothing was started."""
+    """Prints why nothing was started."""
     print(sentence, file=sys.stderr, flush=True)
