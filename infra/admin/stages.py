@@ -96,6 +96,11 @@ def find_stage(name: str) -> Stage:
         ) from error
 
 
+def find_aws(name: str) -> Aws:
+    """AWS in the region of that stage, whether or not the stage is deployed; raises `NotTried` if there is none."""
+    return _find_aws(name, _read_place(name)["region"])
+
+
 def _read_place(name: str) -> Mapping[str, str]:
     stages = tomllib.loads((ROOT / "samconfig.toml").read_text(encoding="utf-8"))
     places = {stage: _merge(commands) for stage, commands in stages.items() if isinstance(commands, dict)}

@@ -249,6 +249,20 @@ def test_alarms_and_telemetry_agree_on_names() -> None:
     assert {alarm["Dimensions"][0]["Value"] for alarm in own} == {variables["POWERTOOLS_SERVICE_NAME"]}
 
 
+def test_every_metric_that_is_shown_or_alarms_is_explained_in_the_guide() -> None:
+    guide = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
+    dashboard = (ROOT / "infra" / "dashboard.yaml").read_text(encoding="utf-8")
+
+    explained = set(re.findall(r"^\| `([A-Z]\w+)` \| ", guide.partition("\n## What the logs say\n")[2], re.MULTILINE))
+    shown = set(re.findall(r'"EmbeddingsGateway", "(\w+)"', dashboard))
+    searched = set(re.findall(r'EmbeddingsGateway,[^}]*} MetricName=\\"(\w+)\\"', dashboard))
+    alarming = {metric for namespace, metric in PUBLISHED if namespace == "EmbeddingsGateway"}
+
+    assert shown
+    assert searched
+    assert explained >= shown | searched | alarming
+
+
 def test_each_deployed_stage_names_its_stack_and_the_region_of_its_mapping() -> None:
     configured = tomllib.loads((ROOT / "samconfig.toml").read_text(encoding="utf-8"))
     stages = read_template()["Mappings"]["Stages"]
