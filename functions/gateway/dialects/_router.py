@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import fastapi
 from fastapi import APIRouter, Depends, Request
 from fastapi.routing import APIRoute
+from pydantic import BaseModel
 from starlette.routing import Match
 from starlette.types import Scope
 
@@ -35,10 +36,9 @@ class DialectRouter(APIRouter):
         self,
         method: str,
         *paths: str,
-        only_if: Condition | None = None,
-        **options: Any,  # those of FastAPI's routes
+        **options: Any,  # those of `DialectRoute`
     ) -> Callable[[Endpoint], Endpoint]:
-        """Register an endpoint at these paths; where dialects share a path, for the requests that `only_if` accepts."""
+        """Register an endpoint at these paths."""
         methods = [method, "HEAD"] if method == "GET" else [method]
 
         def register(endpoint: Endpoint) -> Endpoint:
@@ -47,7 +47,6 @@ class DialectRouter(APIRouter):
                     self.prefix + path,
                     endpoint,
                     dialect=self.dialect,
-                    only_if=only_if,
                     methods=methods,
                     **options,
                 )
@@ -62,6 +61,9 @@ class DialectRoute(APIRoute):
     """FastAPI's route, which renders every failure, also of a dependency, in the dialect.
 
     https://fastapi.tiangolo.com/how-to/custom-request-and-route/
+    Dialects share a path in two ways: `only_if` accepts the requests that come to this route, and `shared_with` is the
+    dialect in which keys marked as its own are answered.
+    `body` and `answer` are wire types for the OpenAPI document; nothing here reads or checks by them.
     """
 
     def __init__(
@@ -71,10 +73,16 @@ class DialectRoute(APIRoute):
         *,
         dialect: Dialect,
         only_if: Condition | None = None,
+        shared_with: Dialect | None = None,
+        body: type[BaseModel] | None = None,
+        answer: type | None = None,
         **options: Any,  # those of FastAPI's routes
     ) -> None:
         self.dialect = dialect
         self.only_if = only_if
+        self.shared_with = shared_with
+        self.body = body
+        self.answer = answer
         super().__init__(path, _completed(endpoint), response_model=None, **options)
 
     def get_route_handler(self) -> Handler:
@@ -96,6 +104,9 @@ async def authenticated(request: Request) -> RequestContext:
     context: RequestContext = request.state.context
     await context.authenticate()
     context.gateway.check_region(context.path_params.get("region"))
+    other: Dialect | None = request.scope["route"].shared_with
+    if other and context.caller.dialect == other.name:
+        context.dialect = other
     return context
 
 
