@@ -13,6 +13,7 @@ from gateway.core.catalogue import NotNegative
 from gateway.core.embedding import CacheUse, Embedded, EmbeddingRequest, Input, Item, Purpose, Tokens, Vector
 from gateway.core.errors import GatewayError, InvalidRequest
 from gateway.dialects._response import Response, retry_headers
+from gateway.dialects._validation import DIMENSIONS_SCHEMA
 
 MAX_TOKEN_ID = 2**31 - 1
 
@@ -67,7 +68,7 @@ INPUT = Field(
 DIMENSIONS = Field(
     None,
     description="How many numbers a vector has, for models that can make shorter ones; see the list of models.",
-    json_schema_extra={"minimum": 1, "maximum": 8192},  # no model known makes more
+    json_schema_extra=DIMENSIONS_SCHEMA,
 )
 
 INPUT_TYPE = Field(

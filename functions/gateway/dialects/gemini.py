@@ -22,12 +22,9 @@ from gateway.core.vectors import to_json
 from gateway.dialects._context import Dialect
 from gateway.dialects._response import Response, retry_headers
 from gateway.dialects._router import Context, DialectRouter
-from gateway.dialects._validation import path_text, renamed
+from gateway.dialects._validation import DIMENSIONS_SCHEMA, path_text, renamed
 
 INT32 = 2**31 - 1
-
-MAX_DIMENSIONS = 8192
-"""For the OpenAPI document: no model known makes more."""
 
 TaskType = Literal[
     "TASK_TYPE_UNSPECIFIED",
@@ -116,7 +113,7 @@ class Content(BaseModel):
     parts: list[dict[str, Any]] | None = Field(  # Any: read by `text_of`, whose messages name the part that is wrong
         None,
         description="Together they are one input, a line each. Only text is embedded.",
-        json_schema_extra={"anyOf": [_TEXT_PARTS]},
+        json_schema_extra={"anyOf": [_TEXT_PARTS, {"type": "null"}]},
     )
 
 
@@ -143,7 +140,7 @@ class EmbedContentRequest(BaseModel):
         None,
         alias="outputDimensionality",
         description="How many numbers the vector has; shortened ones have length one. Also `output_dimensionality`.",
-        json_schema_extra={"maximum": MAX_DIMENSIONS},
+        json_schema_extra=DIMENSIONS_SCHEMA,
     )
 
     @model_validator(mode="before")

@@ -25,7 +25,7 @@ PAGING: dict[str, Any] = {
         {
             "name": "pageSize",
             "in": "query",
-            "description": "Models on a page: 50 if not given, or empty; 1,000 at most.",
+            "description": "Models on a page: 50 if not given, or empty; 1,000 at most. What is no number is a 400.",
             "schema": {"anyOf": [{"type": "integer", "minimum": 0, "maximum": INT32}, {"const": ""}]},
         },
         {
@@ -67,7 +67,6 @@ class GeminiModelList(TypedDict):
     operation_id="listGeminiModels",
     answer=GeminiModelList,
     openapi_extra=PAGING,
-    responses={400: {"description": "The page asked for cannot be."}},
 )
 async def list_models(context: Context) -> Response:
     """The models this key may use here, a page at a time."""
