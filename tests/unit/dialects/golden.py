@@ -1,7 +1,8 @@
 """Requests and answers as they were written down, in `tests/fixtures/wire/<dialect>/<case>.json`.
 
 A file holds its `source`, the `model` and `vectors` behind it, the `request`, the `answer` to the last byte, and
-`document`, what the vendor's own page prints as the answer, if it prints one. The OpenAPI document's examples are these.
+`document`, what the vendor's own page prints as the answer, if it prints one. They are also the
+examples of the OpenAPI document.
 """
 
 import json
