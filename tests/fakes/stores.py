@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from gateway.core.caller import KeyRecords, Limits, Workspace
-from gateway.core.catalogue import Catalogue, Model
+from gateway.core.catalogue import Catalogue, Model, Provider
 from gateway.core.errors import ProviderUnavailable, StoreUnavailable
-from gateway.core.ports import CachedVector
+from gateway.core.ports import CachedVector, PendingWrite, nothing_pending
 from gateway.stores.rate_limits import Counts, LimitReached, SharedRateLimits
 
 
@@ -36,17 +36,33 @@ class MemoryProviderKeys:
 
 
 class MemoryCatalogue:
-    """The models and workspaces it is made of."""
+    """The models, workspaces and providers it is made of."""
 
-    def __init__(self, models: Iterable[Model] = (), workspaces: Iterable[Workspace] = ()) -> None:
+    def __init__(
+        self,
+        models: Iterable[Model] = (),
+        workspaces: Iterable[Workspace] = (),
+        providers: Iterable[Provider] = (),
+    ) -> None:
         self.models = list(models)
         self.workspaces = {workspace.name: workspace for workspace in workspaces}
+        self.providers = list(providers)
 
     async def catalogue(self) -> Catalogue:
-        return Catalogue(self.models)
+        return Catalogue(self.models, self.providers)
 
-    async def workspace(self, name: str) -> Workspace:
-        return self.workspaces.get(name, Workspace(name=name, is_set=False))
+    async def workspace(self, name: str) -> Workspace | None:
+        return self.workspaces.get(name)
+
+
+@dataclass(frozen=True)
+class Counted:
+    """A correction that was counted when it was sent."""
+
+    counts: Counts
+
+    def finish(self) -> Counts:
+        return self.counts
 
 
 @dataclass
@@ -55,7 +71,7 @@ class MemoryCounters:
 
     windows: dict[tuple[str, int], Counts] = field(default_factory=dict)
 
-    async def take(self, workspace: str, window: int, *, tokens: int, limits: Limits) -> Counts:
+    def take(self, workspace: str, window: int, *, tokens: int, limits: Limits) -> Counts:
         before = self.windows.get((workspace, window), Counts())
         after = before.plus(1, tokens)
         if after.requests > limits.requests or after.tokens > limits.tokens:
@@ -63,10 +79,10 @@ class MemoryCounters:
         self.windows[workspace, window] = after
         return after
 
-    async def correct(self, workspace: str, window: int, *, tokens: int) -> Counts:
+    def begin_correct(self, workspace: str, window: int, *, tokens: int) -> Counted:
         after = self.windows.get((workspace, window), Counts()).plus(0, tokens)
         self.windows[workspace, window] = after
-        return after
+        return Counted(after)
 
 
 def memory_allowances(clock: Callable[[], float]) -> SharedRateLimits:
@@ -85,10 +101,11 @@ class MemoryVectorCache:
         kept = ((key, self.vectors[key]) for key in keys if key in self.vectors)
         return {key: vector for key, (vector, expires_at) in kept if expires_at > self.clock()}
 
-    async def put(self, vectors: Mapping[bytes, CachedVector], ttl: int) -> None:
+    def put(self, vectors: Mapping[bytes, CachedVector], ttl: int) -> PendingWrite:
         if ttl > 0:
             expires_at = self.clock() + ttl
             self.vectors |= {key: (_copied(vector), expires_at) for key, vector in vectors.items()}
+        return nothing_pending
 
 
 @dataclass
