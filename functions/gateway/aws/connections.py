@@ -19,7 +19,7 @@ from gateway.aws.errors import AwsUnavailable
 
 MAX_IDLE_TIME: Final = 60.0
 """Seconds after which an idle connection is closed: a router on the way may have forgotten it."""
-PIECE_SIZE: Final = 128 * 1024
+PIECE_SIZE: Final = 256 * 1024
 """Bytes of a reply that are read at once; the deadline is checked between two pieces."""
 MIN_WAIT: Final = 0.001
 """Seconds that a reply is waited for at least, so that one that is there already is read."""
@@ -232,4 +232,5 @@ def _check_size(size: int, max_bytes: int) -> None:
 
 def _has_surplus(response: HTTPResponse) -> bool:
     """Whether more than the reply came along with its head. It is dropped, and more of it may follow."""
-    return bool(response.length) and len(response.fp.peek(1)) > response.length
+    left = response.length or 0
+    return left > 0 and len(response.fp.peek(1)) > left
