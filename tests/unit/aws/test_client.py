@@ -389,11 +389,12 @@ def test_a_server_whose_certificate_nobody_vouches_for_gets_no_call(certificate:
         (reply(b"<Error><Code>SlowDown</Code><Message>Reduce</Message></Error>", 503), Throttled, "throttled"),
         (reply(b"<html>Bad Gateway</html>", 502), AwsUnavailable, "unavailable"),
         (reply(b"\xff\xfe", 503), AwsUnavailable, "unavailable"),
+        (reply(b'{"message": "\xff"}', 503), AwsUnavailable, "unavailable"),
         (reply(b"", 403), AwsRefused, "refused"),
         (b"SMTP ready\r\n\r\n", AwsUnavailable, "unavailable"),
     ],
 )
-def test_an_error_is_told_by_its_kind(answer: bytes, kind: type[Exception], reason: str) -> None:
+def test_an_error_has_its_kind_and_its_reason(answer: bytes, kind: type[Exception], reason: str) -> None:
     with ScriptedAws(lambda _: answer) as server:
         aws = server.client()
 

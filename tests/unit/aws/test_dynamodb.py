@@ -87,7 +87,10 @@ def test_an_update_that_is_abandoned_leaves_no_reply_to_the_next_call() -> None:
     assert row == Row(number=Attribute(N="1"))
 
 
-@pytest.mark.parametrize("answer", [reply(b"no"), reply(b"\xff"), reply({}), reply({"Attributes": {}})])
+NOT_UTF8 = b'{"Attributes": {"number": {"N": "\xff"}}}'
+
+
+@pytest.mark.parametrize("answer", [reply(b"no"), reply(NOT_UTF8), reply({}), reply({"Attributes": {}})])
 def test_a_reply_that_cannot_be_read_is_unavailable(answer: bytes) -> None:
     with ScriptedAws(lambda _: answer) as server, pytest.raises(AwsUnavailable):
         DynamoDb(server.client()).update_item("t", KEY, Row, **COUNT)
