@@ -26,12 +26,14 @@ BODY = b"<the end>"
 def scripted(*scripts: Script) -> Iterator[str]:
     """The address of a server that gives each connection to the next script; there is none after the last."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=_serve, args=(listener, scripts))
+        thread = threading.Thread(target=_serve, args=(listener, scripts), daemon=True)
         thread.start()
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        with suppress(OSError):
-            listener.shutdown(socket.SHUT_RDWR)
-        thread.join()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            with suppress(OSError):  # the scripts may be over
+                listener.shutdown(socket.SHUT_RDWR)
+            thread.join(5)
 
 
 def _serve(listener: socket.socket, scripts: Sequence[Script]) -> None:
