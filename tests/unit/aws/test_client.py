@@ -73,12 +73,20 @@ def test_several_threads_share_a_client_and_never_a_connection() -> None:
 
 
 def test_a_call_that_is_abandoned_leaves_no_reply_to_the_next() -> None:
-    with ScriptedAws(lambda request: reply(request.body)) as server:
+    is_over = threading.Event()
+
+    def answer_the_first_late(request: Request) -> bytes:
+        if request.body == b"first":
+            is_over.wait(5)
+        return reply(request.body)
+
+    with ScriptedAws(answer_the_first_late) as server:
         aws = server.client()
         aws.call(make_call(aws))
 
         aws.begin(make_call(aws, body=b"first")).abandon()
         answer = aws.call(make_call(aws, body=b"second"))
+        is_over.set()
 
     assert answer.body == b"second"
     assert [request.connection for request in server.requests if request.body == b"second"] == [1]
