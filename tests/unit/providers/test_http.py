@@ -44,7 +44,8 @@ def call_to(
     vendor: RunningVendor, model: str = "text-embedding-3-small", *inputs: str, key: str = "vendor", timeout: float = 5
 ) -> ProviderCall:
     row = a_provider(url=vendor.url, key=key, timeout=timeout)
-    return a_call(*(inputs or (SECRET, "two")), route=a_route(row, vendor_model=model), native_dimensions=1536)
+    route = a_route(vendor_model=model)
+    return a_call(*(inputs or (SECRET, "two")), provider=row, route=route, native_dimensions=1536)
 
 
 def components(result: EmbeddingResult) -> list[list[float]]:
@@ -192,7 +193,7 @@ async def test_our_key_is_taken_out_of_what_a_vendor_repeats(client: HttpClient)
     async with listening(parrot) as port:
         row = a_provider(url=f"http://127.0.0.1:{port}", key="vendor")
         with pytest.raises(ProviderRefused) as caught:
-            await provider.embed(a_call(route=a_route(row)))
+            await provider.embed(a_call(provider=row))
 
     assert caught.value.message == "You sent [key]!"
 
@@ -237,7 +238,7 @@ async def test_an_address_a_provider_may_not_have_is_told_to_the_operator_alone(
     provider: HttpProvider, caplog: pytest.LogCaptureFixture, url: str
 ) -> None:
     with pytest.raises(ProviderUnavailable) as caught:
-        await provider.embed(a_call(route=a_route(a_provider(url=url))))
+        await provider.embed(a_call(provider=a_provider(url=url)))
 
     assert caught.value.message == "The provider of this model is not set up correctly."
     (line,) = log_lines(caplog)
@@ -249,7 +250,7 @@ async def test_a_setting_nobody_knows_is_told_to_the_operator_alone(
     provider: HttpProvider, caplog: pytest.LogCaptureFixture
 ) -> None:
     with pytest.raises(ProviderUnavailable, match="not set up"):
-        await provider.embed(a_call(route=a_route(a_provider(settings={"pth": "/x"}))))
+        await provider.embed(a_call(provider=a_provider(settings={"pth": "/x"})))
 
     (line,) = log_lines(caplog)
     assert "pth" in line["reason"]
@@ -261,7 +262,7 @@ async def test_a_vendor_that_cannot_be_reached_is_unavailable(
     row = a_provider(url="http://127.0.0.1:9/v1")
 
     with pytest.raises(ProviderUnavailable, match="cannot be reached"):
-        await provider.embed(a_call(route=a_route(row)))
+        await provider.embed(a_call(provider=row))
 
     (line,) = log_lines(caplog)
     assert (line["level"], line["message"], line["provider"]) == ("WARNING", "provider cannot be reached", "vendor")
@@ -283,7 +284,7 @@ def test_the_row_s_own_headers_win_over_the_sender_s() -> None:
 async def test_a_row_cannot_put_a_header_in_place_of_the_key(vendor: RunningVendor, provider: HttpProvider) -> None:
     row = a_provider(url=vendor.url, key="vendor", settings={"headers": {"Authorization": "Bearer sk-other"}})
 
-    result = await provider.embed(a_call(route=a_route(row), native_dimensions=1536))
+    result = await provider.embed(a_call(provider=row, native_dimensions=1536))
 
     assert len(result.vectors) == 1
 
