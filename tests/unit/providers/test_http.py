@@ -202,7 +202,7 @@ async def test_our_key_is_taken_out_of_what_a_vendor_repeats(client: HttpClient)
 
 async def test_no_call_waits_longer_than_its_row_says(vendor: RunningVendor, provider: HttpProvider) -> None:
     with pytest.raises(ProviderTimeout):
-        await provider.embed(call_to(vendor, "slow-30s", timeout=0.05))
+        await asyncio.wait_for(provider.embed(call_to(vendor, "slow-30s", timeout=0.05)), 1)
 
 
 async def test_what_the_key_took_is_not_granted_again(vendor: RunningVendor, client: HttpClient) -> None:
