@@ -1,10 +1,13 @@
 """Calls over HTTP, from the port to a vendor on loopback and back, and what becomes of every way to fail."""
 
 import asyncio
+from dataclasses import dataclass, field
+from typing import Self
 
 import msgspec
 import pytest
 
+from gateway.core import catalogue
 from gateway.core.embedding import EmbeddingResult
 from gateway.core.errors import (
     GatewayError,
@@ -22,7 +25,7 @@ from gateway.outbound.messages import HttpCall
 from gateway.providers import openai
 from gateway.providers._credentials import KeyCredentials
 from gateway.providers._http import HttpProvider, reply_limit, with_headers
-from gateway.providers._vendor import read_settings
+from gateway.providers._vendor import HttpSettings, read_settings
 from tests.fakes.logs import log_lines
 from tests.fakes.openai_vendor import KEY, vector
 from tests.unit.outbound.servers import RunningVendor, listening
@@ -200,7 +203,7 @@ async def test_our_key_is_taken_out_of_what_a_vendor_repeats(client: HttpClient)
 
 async def test_no_call_waits_longer_than_its_row_says(vendor: RunningVendor, provider: HttpProvider) -> None:
     with pytest.raises(ProviderTimeout):
-        await provider.embed(call_to(vendor, "slow-30s", timeout=0.05))
+        await asyncio.wait_for(provider.embed(call_to(vendor, "slow-30s", timeout=0.05)), 1)
 
 
 async def test_what_the_key_took_is_not_granted_again(vendor: RunningVendor, client: HttpClient) -> None:
@@ -266,6 +269,35 @@ async def test_a_vendor_that_cannot_be_reached_is_unavailable(
 
     (line,) = log_lines(caplog)
     assert (line["level"], line["message"], line["provider"]) == ("WARNING", "provider cannot be reached", "vendor")
+
+
+async def test_a_credential_is_given_the_call_as_it_is_sent(vendor: RunningVendor, client: HttpClient) -> None:
+    """So that a signature can cover the address, the headers and the body."""
+
+    @dataclass
+    class Signing:
+        signed: list[HttpCall] = field(default_factory=list)
+
+        async def __call__(self, provider: catalogue.Provider, settings: HttpSettings) -> Self:
+            return self
+
+        def apply(self, call: HttpCall) -> HttpCall:
+            self.signed.append(call)
+            return msgspec.structs.replace(call, headers={**call.headers, "authorization": f"Bearer {KEY}"})
+
+        def conceal(self, text: bytes | bytearray) -> bytes | bytearray:
+            return text
+
+    credentials = Signing()
+    provider = HttpProvider(vendor=openai, credentials=credentials, client=client)
+
+    result = await provider.embed(call_to(vendor))
+
+    (signed,) = credentials.signed
+    assert len(result.vectors) == 2
+    assert signed.url == f"{vendor.url}/embeddings"
+    assert signed.headers == {"content-type": "application/json", "accept": "application/json"}
+    assert msgspec.json.decode(signed.body)["input"] == [SECRET, "two"]
 
 
 def test_the_row_s_own_headers_win_over_the_sender_s() -> None:
