@@ -17,6 +17,7 @@ from starlette.types import Scope
 from gateway import telemetry
 from gateway.core.errors import BodyTooLarge, GatewayError, InternalError
 from gateway.core.facts import Record
+from gateway.core.limits import MAX_LAMBDA_ANSWER
 from gateway.core.rate_limit import Reservation
 from gateway.dialects._context import Answer, Dialect, RequestContext
 from gateway.operations.gateway import Gateway
@@ -24,8 +25,8 @@ from gateway.operations.gateway import Gateway
 Endpoint = Callable[[RequestContext], Awaitable[Answer]]
 Condition = Callable[[Scope], bool]
 
-MAX_ANSWER = 6_291_556 - 16_384
-"""Bytes of an answer that fits a Lambda payload: its quota, less what the headers around it may take."""
+MAX_ANSWER = MAX_LAMBDA_ANSWER - 16_384
+"""Bytes of an answer that fits into a Lambda payload, with room for the headers around it."""
 
 FIRST_SERVER_ERROR = 500
 
