@@ -8,7 +8,6 @@ from gateway import telemetry
 from gateway.aws.client import AwsClient, Endpoints
 from gateway.aws.credentials import FunctionCredentials
 from gateway.aws.dynamodb import DynamoDb
-from gateway.aws.errors import AwsError, AwsTimeout
 from gateway.aws.lambda_functions import Functions
 from gateway.aws.s3 import Bucket
 from gateway.aws.secrets_manager import Secrets
@@ -111,9 +110,7 @@ def _providers(aws: AwsClient, secrets: Secrets, settings: Settings) -> Provider
         ProviderDependencies(
             keys=SecretProviderKeys(secrets, prefix=settings.provider_keys_secret_prefix, clock=time.time),
             embedded_function=settings.embedded_model_function,
-            invoke=Functions(aws).invoke,
-            invoke_timed_out=AwsTimeout,
-            invoke_failed=AwsError,
+            functions=Functions(aws),
             allow_loopback=settings.allow_loopback_providers,
         )
     )

@@ -18,7 +18,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "providers": {"core", "providers", "outbound", "aws", "http1", "telemetry", "msgspec", "pybase64"},
     "stores": {"core", "stores", "outbound", "aws", "telemetry", "msgspec", "jwt"},
     "outbound": {"outbound", "connection", "http1", "telemetry", "msgspec", "certifi"},
-    "aws": {"aws", "connection", "http1", "telemetry", "msgspec"},
+    "aws": {"aws", "msgspec"},
     "openapi": {"fastapi", "starlette"},
     "vocabularies": {"core"},
     "app": {"core", "operations", "dialects", "openapi", "telemetry", "fastapi", "starlette"},

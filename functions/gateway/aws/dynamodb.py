@@ -1,17 +1,17 @@
-"""DynamoDB, as far as the hot path needs it: five operations, attributes of strings, numbers and bytes.
+"""DynamoDB, as far as the hot path needs it: five operations, and attributes that are strings, numbers or bytes.
 
 https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/ (protocol: JSON 1.0, bytes in base64)
 """
 
-from collections.abc import Mapping, Sequence
-from functools import cache
-from typing import Any, Final, Generic, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, partial
+from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 import msgspec
 
-from gateway.aws.client import AwsClient, Call, Exchange, Operation
+from gateway.aws.client import AwsClient, Call, Operation, PendingCall
+from gateway.aws.connections import AwsReply
 from gateway.aws.errors import AwsUnavailable, ConditionFailed
-from gateway.http1 import HttpReply
 
 MAX_KEYS: Final = 100
 """In one BatchGetItem."""
@@ -24,11 +24,12 @@ Attributes = Mapping[str, Mapping[str, str | bytes | memoryview]]
 """An item, or part of one, to send: `{"key": {"B": b"…"}, "tokens": {"N": "3"}}`."""
 
 Item = TypeVar("Item")
-"""A msgspec struct whose fields are `Attribute`s: what we want to know of an item."""
+"""A msgspec struct whose fields are `Attribute`s: the part of an item that we read."""
+Result = TypeVar("Result")
 
 
 class Attribute(msgspec.Struct, frozen=True, gc=False):
-    """A value that came back; those of its fields are set that fit its type."""
+    """A value that DynamoDB returned; only the field of its type is set."""
 
     S: str | None = None
     N: str | None = None
@@ -36,14 +37,14 @@ class Attribute(msgspec.Struct, frozen=True, gc=False):
 
 
 class Page(msgspec.Struct, Generic[Item], frozen=True):
-    """One page of a query; `last_key` is where the next begins, empty if there is none."""
+    """One page of a query; `last_key` is where the next one starts, empty if there is none."""
 
     items: list[Item] = msgspec.field(name="Items")
     last_key: msgspec.Raw = msgspec.field(default=NOTHING, name="LastEvaluatedKey")
 
 
 class BatchPage(msgspec.Struct, Generic[Item], frozen=True):
-    """What a batch brought, in no order, and the keys DynamoDB did not get to."""
+    """The items of a batch, in no order, and the keys that DynamoDB did not get to."""
 
     items: list[Item]
     unprocessed: Sequence[Attributes | msgspec.Raw] = ()
@@ -78,8 +79,32 @@ class _BatchWritten(msgspec.Struct):
     unprocessed: dict[str, list[_PutRequest]] = msgspec.field(default_factory=dict, name="UnprocessedItems")
 
 
+class Pending(Generic[Result]):
+    """A call that was sent: `finish` it or `abandon` it, once."""
+
+    def __init__(self, call: PendingCall, read: Callable[[AwsReply], Result]) -> None:
+        self._call = call
+        self._read = read
+
+    def finish(self, timeout: float | None = None) -> Result:
+        """Wait for the reply, at most `timeout` seconds from now; `None` means the timeout of `DynamoDb`."""
+        return self._read(self._call.finish(timeout))
+
+    def abandon(self) -> None:
+        """Give up: nothing more is read, and the call may still be carried out."""
+        self._call.abandon()
+
+
+BatchGet: TypeAlias = Pending[BatchPage[Item]]
+BatchPut: TypeAlias = Pending[list[msgspec.Raw]]
+"""`finish` returns the items that DynamoDB did not get to."""
+
+
 class DynamoDb:
-    """Typed calls; raises the errors of `errors.py`. `timeout` is seconds to wait for a reply."""
+    """Typed calls; raises the errors of `errors.py`. `timeout` is the number of seconds to wait for a reply.
+
+    The methods block. Those called `begin_…` send at once and return what is `finish`ed later.
+    """
 
     def __init__(self, aws: AwsClient, *, timeout: float = 2.0) -> None:
         self._aws = aws
@@ -87,13 +112,13 @@ class DynamoDb:
         self._operations: dict[str, Operation] = {}
         self._timeout = timeout
 
-    async def get_item(self, table: str, key: Attributes, item_type: type[Item]) -> Item | None:
+    def get_item(self, table: str, key: Attributes, item_type: type[Item]) -> Item | None:
         """GetItem, eventually consistent; `None` if there is no such item."""
-        reply = await self._begin("GetItem", {"TableName": table, "Key": key}).reply()
+        reply = self._begin("GetItem", {"TableName": table, "Key": key}).finish()
         got: _GotItem[Item] = _decode(reply, _GotItem, item_type)
         return got.item
 
-    async def query(
+    def query(
         self,
         table: str,
         item_type: type[Item],
@@ -102,18 +127,18 @@ class DynamoDb:
         values: Attributes,
         start: msgspec.Raw = NOTHING,
     ) -> Page[Item]:
-        """Query, one page; `start` is the page before's `last_key`."""
-        asked: dict[str, Any] = {
+        """Query, one page; `start` is the `last_key` of the page before."""
+        request: dict[str, Any] = {
             "TableName": table,
             "KeyConditionExpression": condition,
             "ExpressionAttributeValues": values,
         }
         if start:
-            asked["ExclusiveStartKey"] = start
-        page: Page[Item] = _decode(await self._begin("Query", asked).reply(), Page, item_type)
+            request["ExclusiveStartKey"] = start
+        page: Page[Item] = _decode(self._begin("Query", request).finish(), Page, item_type)
         return page
 
-    async def update_item(
+    def update_item(
         self,
         table: str,
         key: Attributes,
@@ -125,11 +150,35 @@ class DynamoDb:
         values: Attributes,
         repeatable: bool,
     ) -> Item:
-        """UpdateItem; the whole item after it. Raises `ConditionFailed` (see `old_item`).
+        """UpdateItem; returns the whole item after it. Raises `ConditionFailed` (see `old_item`).
 
         `repeatable` says that doing it twice does no harm (see `Call`).
         """
-        asked: dict[str, Any] = {
+        return self.begin_update_item(
+            table,
+            key,
+            item_type,
+            update=update,
+            condition=condition,
+            names=names,
+            values=values,
+            repeatable=repeatable,
+        ).finish()
+
+    def begin_update_item(
+        self,
+        table: str,
+        key: Attributes,
+        item_type: type[Item],
+        *,
+        update: str,
+        condition: str | None = None,
+        names: Mapping[str, str],
+        values: Attributes,
+        repeatable: bool,
+    ) -> Pending[Item]:
+        """`update_item` in two steps: it is sent now, and `finish` returns the item."""
+        request: dict[str, Any] = {
             "TableName": table,
             "Key": key,
             "UpdateExpression": update,
@@ -138,66 +187,33 @@ class DynamoDb:
             "ReturnValues": "ALL_NEW",
         }
         if condition is not None:
-            asked |= {"ConditionExpression": condition, "ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
-        reply = await self._begin("UpdateItem", asked, repeatable=repeatable).reply()
-        updated: _Updated[Item] = _decode(reply, _Updated, item_type)
-        return updated.attributes
+            request |= {"ConditionExpression": condition, "ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
+        call = self._begin("UpdateItem", request, repeatable=repeatable)
+        return Pending(call, partial(_read_updated, item_type))
 
     def begin_batch_get(
         self, table: str, keys: Sequence[Attributes | msgspec.Raw], item_type: type[Item], *, attributes: Sequence[str]
-    ) -> "BatchGet[Item]":
-        """BatchGetItem of at most `MAX_KEYS` distinct keys, put on the wire; only those attributes come back."""
-        asked = {"Keys": keys, **_projection(tuple(attributes))}
-        return BatchGet(self._begin("BatchGetItem", {"RequestItems": {table: asked}}), table, item_type)
+    ) -> BatchGet[Item]:
+        """Send a BatchGetItem of at most `MAX_KEYS` distinct keys; only those attributes come back."""
+        request = {"Keys": keys, **_projection(tuple(attributes))}
+        call = self._begin("BatchGetItem", {"RequestItems": {table: request}})
+        return Pending(call, partial(_read_batch, table, item_type))
 
-    def begin_batch_put(self, table: str, items: Sequence[Attributes | msgspec.Raw]) -> "BatchPut":
-        """BatchWriteItem of at most `MAX_ITEMS` items with distinct keys, put on the wire."""
+    def begin_batch_put(self, table: str, items: Sequence[Attributes | msgspec.Raw]) -> BatchPut:
+        """Send a BatchWriteItem of at most `MAX_ITEMS` items with distinct keys."""
         puts = [{"PutRequest": {"Item": item}} for item in items]
-        return BatchPut(self._begin("BatchWriteItem", {"RequestItems": {table: puts}}), table)
+        call = self._begin("BatchWriteItem", {"RequestItems": {table: puts}})
+        return Pending(call, partial(_read_unprocessed, table))
 
-    def _begin(self, name: str, asked: Mapping[str, Any], *, repeatable: bool = True) -> Exchange:
+    def _begin(self, name: str, request: Mapping[str, Any], *, repeatable: bool = True) -> PendingCall:
         operation = self._operations.get(name) or self._operation(name)
-        body = msgspec.json.encode(asked)
+        body = msgspec.json.encode(request)
         return self._aws.begin(Call(operation, body, timeout=self._timeout, repeatable=repeatable))
 
     def _operation(self, name: str) -> Operation:
         headers = (("content-type", "application/x-amz-json-1.0"), ("x-amz-target", f"DynamoDB_20120810.{name}"))
         operation = self._operations[name] = Operation("dynamodb", self._endpoint, headers=headers)
         return operation
-
-
-class BatchGet(Generic[Item]):
-    """A BatchGetItem under way."""
-
-    def __init__(self, exchange: Exchange, table: str, item_type: type[Item]) -> None:
-        self._exchange = exchange
-        self._table = table
-        self._item_type = item_type
-
-    def finish(self, timeout: float | None = None) -> BatchPage[Item]:
-        """Wait for the reply, at most `timeout` seconds from now."""
-        got: _BatchGot[Item] = _decode(self._exchange.finish(timeout), _BatchGot, self._item_type)
-        left = got.unprocessed.get(self._table)
-        return BatchPage(got.responses.get(self._table, []), left.keys if left else ())
-
-    def abandon(self) -> None:
-        self._exchange.abandon()
-
-
-class BatchPut:
-    """A BatchWriteItem under way."""
-
-    def __init__(self, exchange: Exchange, table: str) -> None:
-        self._exchange = exchange
-        self._table = table
-
-    def finish(self, timeout: float | None = None) -> list[msgspec.Raw]:
-        """Wait for the reply, at most `timeout` seconds from now: the items DynamoDB did not get to."""
-        written: _BatchWritten = _decode(self._exchange.finish(timeout), _BatchWritten)
-        return [request.put.item for request in written.unprocessed.get(self._table, ())]
-
-    def abandon(self) -> None:
-        self._exchange.abandon()
 
 
 def old_item(error: ConditionFailed, item_type: type[Item]) -> Item | None:
@@ -207,8 +223,24 @@ def old_item(error: ConditionFailed, item_type: type[Item]) -> Item | None:
 
 @cache
 def _projection(attributes: tuple[str, ...]) -> dict[str, Any]:
-    names = {f"#{place}": name for place, name in enumerate(attributes)}  # some are words of DynamoDB's own
+    names = {f"#{place}": name for place, name in enumerate(attributes)}  # some are reserved words
     return {"ProjectionExpression": ",".join(names), "ExpressionAttributeNames": names}
+
+
+def _read_updated(item_type: type[Item], reply: AwsReply) -> Item:
+    updated: _Updated[Item] = _decode(reply, _Updated, item_type)
+    return updated.attributes
+
+
+def _read_batch(table: str, item_type: type[Item], reply: AwsReply) -> BatchPage[Item]:
+    got: _BatchGot[Item] = _decode(reply, _BatchGot, item_type)
+    left = got.unprocessed.get(table)
+    return BatchPage(got.responses.get(table, []), left.keys if left else ())
+
+
+def _read_unprocessed(table: str, reply: AwsReply) -> list[msgspec.Raw]:
+    written: _BatchWritten = _decode(reply, _BatchWritten)
+    return [request.put.item for request in written.unprocessed.get(table, ())]
 
 
 @cache
@@ -216,8 +248,8 @@ def _decoder(reply_type: Any, item_type: Any) -> msgspec.json.Decoder[Any]:  # A
     return msgspec.json.Decoder(reply_type[item_type] if item_type else reply_type)
 
 
-def _decode(reply: HttpReply, reply_type: Any, item_type: Any = None) -> Any:
+def _decode(reply: AwsReply, reply_type: Any, item_type: Any = None) -> Any:
     try:
         return _decoder(reply_type, item_type).decode(reply.body)
-    except msgspec.MsgspecError as error:
-        raise AwsUnavailable("DynamoDB answered what cannot be read.") from error
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise AwsUnavailable("DynamoDB sent a reply that cannot be read.") from error

@@ -10,8 +10,8 @@ import msgspec
 from gateway.aws.client import AwsClient, Call, Operation
 from gateway.aws.errors import AwsRefused, AwsUnavailable, NotFound
 
-# A secret whose deletion is scheduled can still be named, but not read.
 _MARKED_FOR_DELETION = "InvalidRequestException"
+"""The code for a secret whose deletion is scheduled: it still exists, but cannot be read."""
 
 
 class _SecretValue(msgspec.Struct):
@@ -19,14 +19,14 @@ class _SecretValue(msgspec.Struct):
 
 
 class Vault(Protocol):
-    """Where secrets are."""
+    """A place for secrets."""
 
-    async def text(self, name: str) -> str:
-        """The current value of a secret that holds text; raises `NotFound` if there is none, or another `AwsError`."""
+    def text(self, name: str) -> str:
+        """The current value of a secret that holds text; raises `NotFound` if there is none, and other `AwsError`s."""
 
 
 class Secrets:
-    """Raises the errors of `errors.py`. `timeout` is seconds to wait for a reply."""
+    """Blocking look-ups; raises the errors of `errors.py`. `timeout` is the number of seconds to wait for a reply."""
 
     def __init__(self, aws: AwsClient, *, timeout: float = 2.0) -> None:
         self._aws = aws
@@ -34,11 +34,11 @@ class Secrets:
         self._get = Operation("secretsmanager", aws.endpoints("secretsmanager"), headers=headers)
         self._timeout = timeout
 
-    async def text(self, name: str) -> str:
+    def text(self, name: str) -> str:
         """The current value of a secret that holds text; raises `NotFound` if there is none."""
         try:
             body = msgspec.json.encode({"SecretId": name})
-            reply = await self._aws.call(Call(self._get, body, timeout=self._timeout))
+            reply = self._aws.call(Call(self._get, body, timeout=self._timeout))
         except AwsRefused as error:
             if error.code == _MARKED_FOR_DELETION:
                 raise NotFound("The secret is being deleted.", code=error.code) from error
@@ -49,8 +49,8 @@ class Secrets:
         return value.text
 
 
-def _decode(body: bytes | bytearray) -> _SecretValue:
+def _decode(body: bytes) -> _SecretValue:
     try:
         return msgspec.json.decode(body, type=_SecretValue)
-    except msgspec.MsgspecError as error:
-        raise AwsUnavailable("Secrets Manager answered what cannot be read.") from error
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise AwsUnavailable("Secrets Manager sent a reply that cannot be read.") from error

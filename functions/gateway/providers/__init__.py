@@ -13,24 +13,21 @@ from gateway.core.errors import ProviderUnavailable
 from gateway.core.ports import Provider, ProviderKeys
 
 if TYPE_CHECKING:
+    from gateway.aws.lambda_functions import Functions
     from gateway.outbound.client import Connections
     from gateway.providers._http import Vendor
-    from gateway.providers.embedded import Invoke
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderDependencies:
     """What providers are made of.
 
-    `embedded_function` is the name of our own model's function, `invoke` calls it, and raises `invoke_timed_out` or
-    `invoke_failed`.
+    `embedded_function` is the name of our own model's function, `functions` invokes it.
     """
 
     keys: ProviderKeys
     embedded_function: str
-    invoke: "Invoke"
-    invoke_timed_out: type[Exception] = TimeoutError
-    invoke_failed: type[Exception] = OSError
+    functions: "Functions"
     allow_loopback: bool = False
 
 
@@ -89,12 +86,7 @@ def in_own_lambda(providers: Providers) -> Provider:
     from gateway.providers.embedded import EmbeddedProvider  # noqa: PLC0415  (see the module's docstring)
 
     parts = providers.parts
-    return EmbeddedProvider(
-        function_name=parts.embedded_function,
-        invoke=parts.invoke,
-        timed_out=parts.invoke_timed_out,
-        failed=parts.invoke_failed,
-    )
+    return EmbeddedProvider(function_name=parts.embedded_function, functions=parts.functions)
 
 
 KINDS: Mapping[str, Callable[[Providers], Provider]] = {

@@ -1,14 +1,15 @@
-"""Our own model, in its own Lambda: functions/embedded_model/.
+"""Our own model, in a Lambda of its own: functions/embedded_model/.
 
 Event `{"texts": [str, ...], "truncate": bool}`; answer `{"vectors": base64 of float32, shape (n, dimensions),
 "tokens": [int, ...]}` or `{"error": {"code", ...}}`.
 """
 
 from dataclasses import dataclass
-from typing import Protocol
 
 import msgspec
 
+from gateway.aws.errors import AwsError, AwsTimeout
+from gateway.aws.lambda_functions import Functions
 from gateway.core.embedding import EmbeddingResult, Vector
 from gateway.core.errors import (
     GatewayError,
@@ -21,21 +22,9 @@ from gateway.core.errors import (
     RequestTooLarge,
     UnsupportedParameter,
 )
+from gateway.core.limits import MAX_LAMBDA_EVENT
 from gateway.core.ports import ProviderCall
 from gateway.core.vectors import FLOAT32, is_finite
-
-MAX_PAYLOAD = 6_291_556
-"""Bytes of an event: Lambda's limit for synchronous calls."""
-
-
-class Invoke(Protocol):
-    """Calls a Lambda function and waits for its answer."""
-
-    async def __call__(self, function_name: str, payload: bytes, *, timeout: float, alone: bool) -> bytes:  # noqa: ASYNC109
-        """The function's answer; raises the two exceptions `EmbeddedProvider` is told of.
-
-        Unless the call is `alone`, others go on meanwhile.
-        """
 
 
 class _Event(msgspec.Struct):
@@ -62,29 +51,27 @@ _ANSWER = msgspec.json.Decoder(_Answer)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmbeddedProvider:
-    """Asks the model's function. `timed_out` and `failed` are what `invoke` raises: no answer in time, or none."""
+    """Invokes the function of our own model."""
 
     function_name: str
-    invoke: Invoke
-    timed_out: type[Exception] = TimeoutError
-    failed: type[Exception] = OSError
+    functions: Functions
 
     async def embed(self, call: ProviderCall) -> EmbeddingResult:
         """One invocation; raises `InputTooLong` with the position among the call's inputs."""
-        payload = build_event(call)
+        event = build_event(call)
         seconds = min(call.timeout, call.route.provider.timeout)
         try:
-            answer = await self.invoke(self.function_name, payload, timeout=seconds, alone=call.alone)
-        except self.timed_out as error:
+            answer = await self.functions.invoke(self.function_name, event, timeout=seconds)
+        except AwsTimeout as error:
             raise ProviderTimeout("The model did not answer in time.") from error
-        except self.failed as error:
+        except AwsError as error:
             raise ProviderUnavailable("The model's function failed.") from error
         return read_answer(call, answer)
 
 
 def build_event(call: ProviderCall) -> bytes:
-    """The event; raises `InvalidRequest` for what the model cannot be asked."""
-    _refuse_what_is_unknown(call)
+    """The event, as JSON; raises `InvalidRequest` for what the model cannot be asked."""
+    _refuse_unknown_parameters(call)
     texts = tuple(item for item in call.inputs if isinstance(item, str))
     if len(texts) != len(call.inputs):
         raise InvalidRequest("This model takes text, not token ids.", param="input")
@@ -92,15 +79,15 @@ def build_event(call: ProviderCall) -> bytes:
         event = msgspec.json.encode(_Event(texts=texts, truncate=call.truncate))
     except UnicodeEncodeError as error:  # half of a surrogate pair
         raise InvalidRequest("The input holds a character that is not valid Unicode.", param="input") from error
-    if len(event) > MAX_PAYLOAD:
+    if len(event) > MAX_LAMBDA_EVENT:
         raise RequestTooLarge(
-            f"The inputs take {len(event)} bytes together; at most {MAX_PAYLOAD} fit. Send fewer at a time.",
+            f"The inputs take {len(event)} bytes together; at most {MAX_LAMBDA_EVENT} fit. Send fewer at a time.",
             param="input",
         )
     return event
 
 
-def _refuse_what_is_unknown(call: ProviderCall) -> None:
+def _refuse_unknown_parameters(call: ProviderCall) -> None:
     unknown = {"dimensions": call.dimensions, "purpose": call.purpose, "title": call.title, **call.extra}
     for name, value in unknown.items():
         if value is not None:
@@ -108,17 +95,17 @@ def _refuse_what_is_unknown(call: ProviderCall) -> None:
 
 
 def read_answer(call: ProviderCall, answer: bytes) -> EmbeddingResult:
-    """Vectors as slices of one buffer, and tokens per input; raises the function's error as ours."""
+    """Vectors as slices of one buffer, and tokens per input; raises our error for the one that the function reports."""
     try:
-        told = _ANSWER.decode(answer)
+        decoded = _ANSWER.decode(answer)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise ProviderMisbehaved("The model's answer cannot be read.") from error
-    if told.error:
-        raise _cause(told.error, len(call.inputs))
+    if decoded.error:
+        raise _cause(decoded.error, len(call.inputs))
     return EmbeddingResult(
-        vectors=_cut(told.vectors, len(call.inputs), call.native_dimensions),
-        tokens=sum(told.tokens),
-        token_counts=_checked(told.tokens, len(call.inputs)),
+        vectors=_cut(decoded.vectors, len(call.inputs), call.native_dimensions),
+        tokens=sum(decoded.tokens),
+        token_counts=_checked(decoded.tokens, len(call.inputs)),
     )
 
 

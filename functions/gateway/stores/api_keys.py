@@ -85,7 +85,7 @@ class SecretApiKeys:
             raise StoreUnavailable("API keys cannot be checked at the moment. Try again shortly.") from error
 
     async def _load(self, workspace: str) -> KeyRecords:
-        document = await self._secrets.text(self._prefix + workspace)
+        document = self._secrets.text(self._prefix + workspace)
         try:
             return decode_records(document)
         except MalformedKeys as error:

@@ -189,7 +189,7 @@ class TableCatalogue:
     async def _rows(self, partition: str) -> AsyncIterator["_Item"]:
         start = NOTHING
         while True:
-            page = await self._dynamodb.query(
+            page = self._dynamodb.query(
                 self._table, _Item, condition="pk = :pk", values={":pk": {"S": partition}}, start=start
             )
             for item in page.items:
@@ -199,7 +199,7 @@ class TableCatalogue:
 
     async def _load_workspace(self, name: str) -> Workspace:
         key = {"pk": {"S": f"workspace#{name}"}, "sk": {"S": SETTINGS}}
-        item = await self._dynamodb.get_item(self._table, key, _Item)
+        item = self._dynamodb.get_item(self._table, key, _Item)
         default = Workspace(name=name, is_set=item is not None)
         return next(_readable([item] if item else [], SETTINGS, _read_workspace), default)
 

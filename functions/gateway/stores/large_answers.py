@@ -28,7 +28,7 @@ class BucketLargeAnswers:
         """Store one answer; the short-lived address at which it can be fetched. Raises `InternalError`."""
         key = f"answers/{self._name()}"
         try:
-            await self._bucket.put(key, body, content_type=content_type)
+            self._bucket.put(key, body, content_type=content_type)
             return self._bucket.address(key, expires=EXPIRES)
         except AwsError as error:
             raise InternalError("The answer is too large to send at once, and could not be put aside.") from error

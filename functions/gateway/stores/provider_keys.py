@@ -39,7 +39,7 @@ class SecretProviderKeys:
     async def _load(self, name: str) -> str | None:
         try:
             # A trailing line break is what an editor or a shell adds, never part of a key.
-            return (await self._secrets.text(self._prefix + name)).strip() or None
+            return self._secrets.text(self._prefix + name).strip() or None
         except NotFound:
             return None
 

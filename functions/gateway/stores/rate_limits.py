@@ -288,7 +288,7 @@ class TableCounters:
         condition: str | None = None,
         bounds: dict[str, dict[str, str | bytes | memoryview]] | None = None,
     ) -> "_Item":
-        return await self._dynamodb.update_item(
+        return self._dynamodb.update_item(
             self._table,
             {"window": {"S": f"{workspace}#{window}"}},
             _Item,

@@ -10,7 +10,6 @@ from typing import Any, Final, Generic, Protocol, TypeVar
 
 import msgspec
 
-from gateway.aws.client import giving_way
 from gateway.aws.dynamodb import (
     MAX_ITEMS,
     MAX_KEYS,
@@ -167,7 +166,6 @@ class _Traffic(Generic[Page_co]):
         self._granted = 2 * len(self._waiting) + 2
         try:
             self._send()
-            await giving_way()
             self._receive()
         finally:
             for batch in self._under_way:

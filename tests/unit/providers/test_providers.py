@@ -6,23 +6,20 @@ from typing import Any
 
 import pytest
 
+from gateway.aws.lambda_functions import Functions
 from gateway.core.errors import ProviderUnavailable
 from gateway.providers import KINDS, ProviderDependencies, Providers, check_provider
 from gateway.providers._http import HttpProvider
 from gateway.providers.embedded import EmbeddedProvider
+from tests.fakes.aws import make_aws
 from tests.unit.providers.builders import Keys, a_provider
 
-
-class Late(Exception):
-    """No answer in time."""
-
-
-async def invoke(function_name: str, payload: bytes, *, timeout: float, alone: bool) -> bytes:  # noqa: ASYNC109
-    return b"{}"
+FUNCTIONS = Functions(make_aws("http://127.0.0.1:1"))
+"""Nothing here invokes any."""
 
 
 def parts(**changes: Any) -> ProviderDependencies:
-    return ProviderDependencies(**{"keys": Keys(), "embedded_function": "model", "invoke": invoke, **changes})
+    return ProviderDependencies(**{"keys": Keys(), "embedded_function": "model", "functions": FUNCTIONS, **changes})
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -43,10 +40,9 @@ def test_a_vendor_over_http_has_its_parts() -> None:
 
 
 def test_our_own_model_has_its_parts() -> None:
-    provider = Providers(parts(invoke_timed_out=Late))("embedded")
+    provider = Providers(parts())("embedded")
 
-    assert isinstance(provider, EmbeddedProvider)
-    assert (provider.function_name, provider.invoke, provider.timed_out) == ("model", invoke, Late)
+    assert provider == EmbeddedProvider(function_name="model", functions=FUNCTIONS)
 
 
 def test_a_kind_of_a_later_version_is_unavailable() -> None:
