@@ -75,7 +75,7 @@ def test_what_cannot_be_served_is_refused(rows: Rows, problem: str) -> None:
 
 
 def test_a_provider_that_is_wrong_is_reported_once_however_many_models_lead_to_it() -> None:
-    wrong = ProviderRow(name="p", kind="openai", url="https://vendor.example", settings={"pth": "/x"})
+    wrong = Provider(name="p", kind="openai", url="https://vendor.example", settings={"pth": "/x"})
     native: Any = {Purpose.QUERY: "native"}
 
     problems = find_problems(
