@@ -92,7 +92,7 @@ def _paths() -> Json:
 
 def _operation(operation: Operation) -> Json:
     route = operation.route
-    told: Json = {
+    described: Json = {
         "operationId": operation.name,
         "tags": [route.dialect.name],
         "summary": route.summary,
@@ -102,10 +102,10 @@ def _operation(operation: Operation) -> Json:
     }
     if route.body:
         content = {"schema": one_of([route.body]), "examples": _examples(operation.routes[:1], "request")}
-        told["requestBody"] = {"required": True, "content": {"application/json": content}}
+        described["requestBody"] = {"required": True, "content": {"application/json": content}}
     for each in operation.routes:
-        deep_dict_update(told, each.openapi_extra or {})
-    return told
+        deep_dict_update(described, each.openapi_extra or {})
+    return described
 
 
 def _about_sharing(operation: Operation) -> Iterator[str]:
