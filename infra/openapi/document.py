@@ -10,13 +10,13 @@ from typing import Any
 from fastapi.utils import deep_dict_update
 
 from gateway.app import ROUTERS
-from gateway.dialects._router import DialectRoute
+from gateway.dialects._router import DialectRoute, SharedPathRoute
+from infra.openapi.causes import REGIONS
 from infra.openapi.examples import ROOT, model_of, read_examples
 from infra.openapi.failures import component_name, failures_of, response_to
 from infra.openapi.headers import HEADERS, headers_of_answers
 from infra.openapi.routes import ROUTES, Operation, read_operations
 from infra.openapi.schemas import component_schemas, one_of
-from infra.stages import read_stages
 
 PLACE = ROOT / "functions" / "gateway" / "openapi" / "openapi.json"
 
@@ -47,7 +47,7 @@ CREDENTIALS: Mapping[str, Json] = {
 
 REGION: Json = {
     "description": "Where the vectors are computed. An address serves its own region only.",
-    "schema": {"enum": [stage.name for stage in read_stages()]},
+    "schema": {"enum": REGIONS},
 }
 
 
@@ -110,7 +110,7 @@ def _operation(operation: Operation) -> Json:
 
 def _about_sharing(operation: Operation) -> Iterator[str]:
     for other in operation.routes[1:]:
-        who = "Requests with a credential of" if other.only_if else "Keys marked as"
+        who = "Requests with a credential of" if isinstance(other, SharedPathRoute) else "Keys marked as"
         yield f"{who} {other.dialect.name} get that dialect's answers and errors here."
 
 

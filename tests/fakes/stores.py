@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from gateway.core.caller import KeyRecords, Limits, Workspace
-from gateway.core.catalogue import Catalogue, Model
-from gateway.core.errors import ProviderUnavailable, StoreUnavailable
-from gateway.core.ports import CachedVector
-from gateway.stores.rate_limits import Counts, LimitReached, SharedRateLimits
+from gateway.core.catalogue import Catalogue, Model, Provider
+from gateway.core.errors import GatewayError, ProviderUnavailable, StoreUnavailable
+from gateway.core.ports import CachedVector, PendingWrite, nothing_pending
+from gateway.core.rate_limit import Reservation
+from gateway.stores.rate_limits import Counts, LimitReached
 
 
 @dataclass
@@ -36,17 +37,33 @@ class MemoryProviderKeys:
 
 
 class MemoryCatalogue:
-    """The models and workspaces it is made of."""
+    """The models, workspaces and providers it is made of."""
 
-    def __init__(self, models: Iterable[Model] = (), workspaces: Iterable[Workspace] = ()) -> None:
+    def __init__(
+        self,
+        models: Iterable[Model] = (),
+        workspaces: Iterable[Workspace] = (),
+        providers: Iterable[Provider] = (),
+    ) -> None:
         self.models = list(models)
         self.workspaces = {workspace.name: workspace for workspace in workspaces}
+        self.providers = list(providers)
 
     async def catalogue(self) -> Catalogue:
-        return Catalogue(self.models)
+        return Catalogue(self.models, self.providers)
 
-    async def workspace(self, name: str) -> Workspace:
-        return self.workspaces.get(name, Workspace(name=name, is_set=False))
+    async def workspace(self, name: str) -> Workspace | None:
+        return self.workspaces.get(name)
+
+
+@dataclass(frozen=True)
+class Counted:
+    """A correction that was counted when it was sent."""
+
+    counts: Counts
+
+    def finish(self) -> Counts:
+        return self.counts
 
 
 @dataclass
@@ -55,7 +72,7 @@ class MemoryCounters:
 
     windows: dict[tuple[str, int], Counts] = field(default_factory=dict)
 
-    async def take(self, workspace: str, window: int, *, tokens: int, limits: Limits) -> Counts:
+    def take(self, workspace: str, window: int, *, tokens: int, limits: Limits) -> Counts:
         before = self.windows.get((workspace, window), Counts())
         after = before.plus(1, tokens)
         if after.requests > limits.requests or after.tokens > limits.tokens:
@@ -63,20 +80,50 @@ class MemoryCounters:
         self.windows[workspace, window] = after
         return after
 
-    async def correct(self, workspace: str, window: int, *, tokens: int) -> Counts:
+    def begin_correct(self, workspace: str, window: int, *, tokens: int) -> Counted:
         after = self.windows.get((workspace, window), Counts()).plus(0, tokens)
         self.windows[workspace, window] = after
-        return after
+        return Counted(after)
 
 
-def memory_allowances(clock: Callable[[], float]) -> SharedRateLimits:
-    """Allowances that this process alone counts."""
-    return SharedRateLimits(MemoryCounters(), clock=clock, on_fallback=lambda _: None)
+@dataclass
+class OpenRateLimits:
+    """Rate limits that remember what was reserved, and what was settled once its write was finished.
+
+    They admit everything, except where `refuses` returns an error for a number of tokens.
+    """
+
+    refuses: Callable[[int], GatewayError | None] = lambda _: None
+    reserved: list[int] = field(default_factory=list)
+    settled: list[int] = field(default_factory=list)
+
+    async def reserve(self, workspace: str, limits: Limits, tokens: int) -> Reservation:
+        if error := self.refuses(tokens):
+            raise error
+        self.reserved.append(tokens)
+        return self._left(workspace, limits, tokens)
+
+    def remaining(self, workspace: str, limits: Limits) -> Reservation:
+        return self._left(workspace, limits, 0)
+
+    def settle(self, reservation: Reservation, tokens: int) -> PendingWrite:
+        return lambda: self.settled.append(tokens)
+
+    def _left(self, workspace: str, limits: Limits, tokens: int) -> Reservation:
+        return Reservation(
+            workspace=workspace,
+            window=0,
+            tokens=tokens,
+            limits=limits,
+            remaining_requests=limits.requests,
+            remaining_tokens=limits.tokens,
+            resets_in=1.0,
+        )
 
 
 @dataclass
 class MemoryVectorCache:
-    """Vectors until they expire; `clock` is Unix time."""
+    """Vectors, from the moment their write is finished until they expire; `clock` is Unix time."""
 
     clock: Callable[[], float]
     vectors: dict[bytes, tuple[CachedVector, float]] = field(default_factory=dict)
@@ -85,10 +132,12 @@ class MemoryVectorCache:
         kept = ((key, self.vectors[key]) for key in keys if key in self.vectors)
         return {key: vector for key, (vector, expires_at) in kept if expires_at > self.clock()}
 
-    async def put(self, vectors: Mapping[bytes, CachedVector], ttl: int) -> None:
-        if ttl > 0:
-            expires_at = self.clock() + ttl
-            self.vectors |= {key: (_copied(vector), expires_at) for key, vector in vectors.items()}
+    def put(self, vectors: Mapping[bytes, CachedVector], ttl: int) -> PendingWrite:
+        if ttl <= 0:
+            return nothing_pending
+        expires_at = self.clock() + ttl
+        sent = {key: (_copied(vector), expires_at) for key, vector in vectors.items()}
+        return lambda: self.vectors.update(sent)
 
 
 @dataclass

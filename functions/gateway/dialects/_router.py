@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Awaitable, Callable, Coroutine
-from functools import wraps
+from functools import partial, wraps
 from typing import Annotated, Any
 
 import fastapi
@@ -36,21 +36,16 @@ class DialectRouter(APIRouter):
         self,
         method: str,
         *paths: str,
+        only_if: Condition | None = None,
         **options: Any,  # those of `DialectRoute`
     ) -> Callable[[Endpoint], Endpoint]:
-        """Register an endpoint at these paths."""
-        methods = [method, "HEAD"] if method == "GET" else [method]
+        """Register an endpoint at these paths; where dialects share a path, for the requests that `only_if` accepts."""
+        options["methods"] = [method, "HEAD"] if method == "GET" else [method]
+        route_class = DialectRoute if only_if is None else partial(SharedPathRoute, only_if=only_if)
 
         def register(endpoint: Endpoint) -> Endpoint:
             self.routes += [
-                DialectRoute(
-                    self.prefix + path,
-                    endpoint,
-                    dialect=self.dialect,
-                    methods=methods,
-                    **options,
-                )
-                for path in paths
+                route_class(self.prefix + path, endpoint, dialect=self.dialect, **options) for path in paths
             ]
             return endpoint
 
@@ -61,9 +56,8 @@ class DialectRoute(APIRoute):
     """FastAPI's route, which renders every failure, also of a dependency, in the dialect.
 
     https://fastapi.tiangolo.com/how-to/custom-request-and-route/
-    Dialects share a path in two ways: `only_if` accepts the requests that come to this route, and `shared_with` is the
-    dialect in which keys marked as its own are answered.
-    `body` and `answer` are wire types for the OpenAPI document; nothing here reads or checks by them.
+    `shared_with` is a dialect in which keys marked as its own are answered here. `body` and `answer` are wire types for
+    the OpenAPI document; nothing is read or checked by them here.
     """
 
     def __init__(
@@ -72,14 +66,12 @@ class DialectRoute(APIRoute):
         endpoint: Endpoint,
         *,
         dialect: Dialect,
-        only_if: Condition | None = None,
         shared_with: Dialect | None = None,
         body: type[BaseModel] | None = None,
         answer: type | None = None,
         **options: Any,  # those of FastAPI's routes
     ) -> None:
         self.dialect = dialect
-        self.only_if = only_if
         self.shared_with = shared_with
         self.body = body
         self.answer = answer
@@ -93,10 +85,16 @@ class DialectRoute(APIRoute):
 
         return serve
 
+
+class SharedPathRoute(DialectRoute):
+    """A route at a path that two dialects have: it takes the requests that `only_if` accepts."""
+
+    def __init__(self, path: str, endpoint: Endpoint, *, only_if: Condition, **options: Any) -> None:  # as above
+        self.only_if = only_if
+        super().__init__(path, endpoint, **options)
+
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        if self.only_if and not self.only_if(scope):
-            return Match.NONE, {}
-        return super().matches(scope)
+        return super().matches(scope) if self.only_if(scope) else (Match.NONE, {})
 
 
 async def authenticated(request: Request) -> RequestContext:
