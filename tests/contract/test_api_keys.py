@@ -15,9 +15,8 @@ from tests.fakes.aws import make_aws
 from tests.fakes.stores import MemoryApiKeys
 
 KEYS: KeyRecords = {
-    "k1": KeyRecord(key_id="k1", sha256="ab" * 32, created=1),
+    "k1": KeyRecord(sha256="ab" * 32, created=1),
     "k2": KeyRecord(
-        key_id="k2",
         sha256="cd" * 32,
         created=2,
         expires=3,

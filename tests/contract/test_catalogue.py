@@ -8,33 +8,22 @@ import pytest
 from gateway.aws.client import AwsClient
 from gateway.aws.dynamodb import DynamoDb
 from gateway.core.caller import Limits, Workspace
-from gateway.core.catalogue import Model, Provider, PurposeRule, Route
+from gateway.core.catalogue import Model, Prefix, Provider, Route
 from gateway.core.embedding import Purpose
 from gateway.core.ports import CatalogueStore
-from gateway.stores.catalogue import (
-    LimitsRow,
-    ModelRow,
-    PrefixRow,
-    ProviderRow,
-    RouteRow,
-    TableCatalogue,
-    WorkspaceRow,
-    to_model,
-    to_provider,
-    to_workspace,
-)
+from gateway.stores.catalogue import TableCatalogue
 from tests.contract.conftest import Boto
 from tests.fakes.stores import MemoryCatalogue
 
-PROVIDER = ProviderRow(name="openai-eu", kind="openai", url="https://x.example/v1", settings={"api_version": "1"})
-SMALL = ModelRow(
+PROVIDER = Provider(name="openai-eu", kind="openai", url="https://x.example/v1", settings={"api_version": "1"})
+SMALL = Model(
     name="small",
     dimensions=384,
-    aliases=["petit", "小"],
-    purposes={Purpose.QUERY: "native", Purpose.DOCUMENT: PrefixRow("passage: ")},
-    routes=[RouteRow(name="eu", provider="openai-eu", vendor_model="v-small", region="eu")],
+    aliases=("petit", "小"),
+    purposes={Purpose.QUERY: "native", Purpose.DOCUMENT: Prefix("passage: ")},
+    routes=(Route(name="eu", provider="openai-eu", vendor_model="v-small", region="eu"),),
 )
-ACME = WorkspaceRow(name="acme", limits=LimitsRow(requests=1, tokens=2), dialect="ctyun")
+ACME = Workspace(name="acme", limits=Limits(requests=1, tokens=2), dialect="ctyun")
 
 
 class Place(Protocol):
@@ -43,17 +32,17 @@ class Place(Protocol):
     @property
     def store(self) -> CatalogueStore: ...
 
-    def put(self, providers: list[ProviderRow], models: list[ModelRow], workspaces: list[WorkspaceRow]) -> None: ...
+    def put(self, providers: list[Provider], models: list[Model], workspaces: list[Workspace]) -> None: ...
 
 
 class InMemory:
     def __init__(self) -> None:
         self.store = MemoryCatalogue()
 
-    def put(self, providers: list[ProviderRow], models: list[ModelRow], workspaces: list[WorkspaceRow]) -> None:
-        named = {row.name: to_provider(row) for row in providers}
-        self.store.models += [to_model(row, named) for row in models]
-        self.store.workspaces |= {row.name: to_workspace(row) for row in workspaces}
+    def put(self, providers: list[Provider], models: list[Model], workspaces: list[Workspace]) -> None:
+        self.store.providers += providers
+        self.store.models += models
+        self.store.workspaces |= {workspace.name: workspace for workspace in workspaces}
 
 
 class InDynamoDb:
@@ -61,7 +50,7 @@ class InDynamoDb:
         self.store = TableCatalogue(DynamoDb(aws, timeout=10), table=table, clock=lambda: 0.0)
         self._dynamodb, self._table = boto("dynamodb"), table
 
-    def put(self, providers: list[ProviderRow], models: list[ModelRow], workspaces: list[WorkspaceRow]) -> None:
+    def put(self, providers: list[Provider], models: list[Model], workspaces: list[Workspace]) -> None:
         for provider in providers:
             self._put("catalogue", f"provider#{provider.name}", provider)
         for model in models:
@@ -88,21 +77,14 @@ async def test_a_model_is_found_with_its_provider(place: Place) -> None:
 
     catalogue = await place.store.catalogue()
 
-    provider = Provider(name="openai-eu", kind="openai", url="https://x.example/v1", settings={"api_version": "1"})
-    small = Model(
-        name="small",
-        dimensions=384,
-        aliases=("petit", "小"),
-        purposes={Purpose.QUERY: PurposeRule(native=True), Purpose.DOCUMENT: PurposeRule(prefix="passage: ")},
-        routes=(Route(name="eu", provider=provider, vendor_model="v-small", region="eu"),),
-    )
-    assert catalogue.models == {"small": small}
-    assert catalogue.find("小") == small
+    assert catalogue.models == {"small": SMALL}
+    assert catalogue.find("小") == SMALL
+    assert catalogue.providers == {"openai-eu": PROVIDER}
 
 
 async def test_a_catalogue_larger_than_a_page_is_whole(place: Place) -> None:
     rows = [
-        msgspec.structs.replace(SMALL, name=f"m{number:03}", aliases=[], description="x" * 20_000)
+        msgspec.structs.replace(SMALL, name=f"m{number:03}", aliases=(), description="x" * 20_000)
         for number in range(120)
     ]
     place.put([PROVIDER], rows, [])
@@ -123,12 +105,12 @@ async def test_a_workspace_has_the_settings_that_were_written(place: Place) -> N
 
     workspace = await place.store.workspace("acme")
 
-    assert workspace == Workspace(name="acme", limits=Limits(requests=1, tokens=2), dialect="ctyun")
+    assert workspace == ACME
 
 
-async def test_a_workspace_without_settings_has_the_defaults_and_was_never_set(place: Place) -> None:
+async def test_a_workspace_that_was_never_made_is_none(place: Place) -> None:
     place.put([], [], [ACME])
 
     workspace = await place.store.workspace("other")
 
-    assert workspace == Workspace(name="other", is_set=False)
+    assert workspace is None

@@ -66,7 +66,7 @@ def vectors(count: int, size: int = 8) -> dict[bytes, CachedVector]:
 
 
 async def test_what_was_put_is_found_by_every_function(place: Place) -> None:
-    await place.function().put(vectors(3), TTL)
+    place.function().put(vectors(3), TTL)()
 
     found = await place.function().get([key(2), key(9), key(0)])
 
@@ -75,7 +75,7 @@ async def test_what_was_put_is_found_by_every_function(place: Place) -> None:
 
 @pytest.mark.parametrize("count", [1, 25, 26, 100, 101, 250])
 async def test_any_number_of_vectors_is_found(place: Place, count: int) -> None:
-    await place.function().put(vectors(count, size=6144), TTL)
+    place.function().put(vectors(count, size=6144), TTL)()
 
     found = await place.function().get(list(vectors(count + 10)))
 
@@ -84,7 +84,7 @@ async def test_any_number_of_vectors_is_found(place: Place, count: int) -> None:
 
 async def test_any_bytes_come_back(place: Place) -> None:
     every_byte = CachedVector(vector=memoryview(bytes(range(256))), tokens=0)
-    await place.function().put({bytes(range(32)): every_byte}, TTL)
+    place.function().put({bytes(range(32)): every_byte}, TTL)()
 
     found = await place.function().get([bytes(range(32))])
 
@@ -92,8 +92,8 @@ async def test_any_bytes_come_back(place: Place) -> None:
 
 
 async def test_a_vector_that_is_put_again_replaces_the_first(place: Place) -> None:
-    await place.function().put({key(0): CachedVector(vector=b"old!", tokens=1)}, TTL)
-    await place.function().put({key(0): CachedVector(vector=b"new!", tokens=2)}, TTL)
+    place.function().put({key(0): CachedVector(vector=b"old!", tokens=1)}, TTL)()
+    place.function().put({key(0): CachedVector(vector=b"new!", tokens=2)}, TTL)()
 
     found = await place.function().get([key(0)])
 
@@ -101,7 +101,7 @@ async def test_a_vector_that_is_put_again_replaces_the_first(place: Place) -> No
 
 
 async def test_a_vector_is_found_until_it_expires(place: Place) -> None:
-    await place.function().put(vectors(1), TTL)
+    place.function().put(vectors(1), TTL)()
 
     place.now[0] += TTL - 1
     before = await place.function().get([key(0)])
@@ -113,7 +113,7 @@ async def test_a_vector_is_found_until_it_expires(place: Place) -> None:
 
 
 async def test_nothing_is_kept_for_no_time(place: Place) -> None:
-    await place.function().put(vectors(1), 0)
+    place.function().put(vectors(1), 0)()
 
     found = await place.function().get([key(0)])
 
@@ -121,7 +121,7 @@ async def test_nothing_is_kept_for_no_time(place: Place) -> None:
 
 
 async def test_nothing_in_nothing_out(place: Place) -> None:
-    await place.function().put({}, TTL)
+    place.function().put({}, TTL)()
 
     found = await place.function().get([])
 

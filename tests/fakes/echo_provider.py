@@ -13,7 +13,7 @@ from gateway.core.ports import ProviderCall
 
 
 def echo_vector(item: Input, dimensions: int, *, purpose: Purpose | None = None, title: str | None = None) -> bytes:
-    """The float32 vector of that input, of length one, shape `(dimensions,)`; a short one is the start of a long one."""
+    """The float32 vector of that input, of length one, shape `(dimensions,)`; short ones begin like long ones."""
     made_from = repr(item) if purpose is None and title is None else repr((item, purpose, title))
     source = random.Random(hashlib.sha256(made_from.encode()).digest())
     values = [source.gauss(0, 1) for _ in range(dimensions)]

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Awaitable, Callable, Coroutine
-from functools import partial, wraps
+from functools import wraps
 from typing import Annotated, Any
 
 import fastapi
@@ -36,17 +36,14 @@ class DialectRouter(APIRouter):
         self,
         method: str,
         *paths: str,
-        only_if: Condition | None = None,
         **options: Any,  # those of `DialectRoute`
     ) -> Callable[[Endpoint], Endpoint]:
-        """Register an endpoint at these paths; where dialects share a path, for the requests that `only_if` accepts."""
+        """Register an endpoint at these paths."""
         options["methods"] = [method, "HEAD"] if method == "GET" else [method]
-        route_class = DialectRoute if only_if is None else partial(SharedPathRoute, only_if=only_if)
+        route = SharedPathRoute if "only_if" in options else DialectRoute
 
         def register(endpoint: Endpoint) -> Endpoint:
-            self.routes += [
-                route_class(self.prefix + path, endpoint, dialect=self.dialect, **options) for path in paths
-            ]
+            self.routes += [route(self.prefix + path, endpoint, dialect=self.dialect, **options) for path in paths]
             return endpoint
 
         return register

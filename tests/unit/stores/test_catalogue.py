@@ -1,30 +1,16 @@
 """Rows of the catalogue: what they may say, and what is made of them."""
 
-import dataclasses
 import json
 from typing import Any
 
-import msgspec
 import pytest
 
 from gateway.aws.dynamodb import DynamoDb
 from gateway.core.caller import Limits, Workspace
-from gateway.core.catalogue import Model, Provider, PurposeRule, Route, Symmetry
+from gateway.core.catalogue import Model, Prefix, Provider, Route, Symmetry
 from gateway.core.embedding import Purpose
 from gateway.core.errors import StoreUnavailable
-from gateway.stores.catalogue import (
-    FRESH,
-    MalformedRow,
-    ModelRow,
-    ProviderRow,
-    RouteRow,
-    TableCatalogue,
-    WorkspaceRow,
-    decode_row,
-    to_model,
-    to_provider,
-    to_workspace,
-)
+from gateway.stores.catalogue import FRESH, MalformedRow, TableCatalogue, decode_row
 from tests.fakes.aws import Request, ScriptedAws, failure, reply
 from tests.fakes.logs import log_lines
 
@@ -34,16 +20,13 @@ PROVIDER = {"name": "p", "kind": "openai"}
 
 
 def model_of(**changes: Any) -> Model:
-    row = decode_row(json.dumps({**MODEL, **changes}), ModelRow)
-    return to_model(row, {"p": Provider(name="p", kind="openai")})
+    return decode_row(json.dumps({**MODEL, **changes}), Model)
 
 
 def test_the_least_that_a_model_says_is_filled_up_as_in_the_core() -> None:
-    provider = Provider(name="p", kind="openai")
-
     model = model_of()
 
-    route = Route(name="r", provider=provider, vendor_model="v", region="eu")
+    route = Route(name="r", provider="p", vendor_model="v", region="eu")
     assert model == Model(name="m", dimensions=8, routes=(route,))
 
 
@@ -78,7 +61,7 @@ def test_everything_that_a_model_says_arrives() -> None:
         routes=(
             Route(
                 name="r",
-                provider=Provider(name="p", kind="openai"),
+                provider="p",
                 vendor_model="v",
                 region="eu",
                 revision="2",
@@ -98,7 +81,7 @@ def test_everything_that_a_model_says_arrives() -> None:
         truncate=True,
         normalised=False,
         symmetry=Symmetry.BY_PURPOSE,
-        purposes={Purpose.QUERY: PurposeRule(native=True), Purpose.DOCUMENT: PurposeRule(prefix="passage: ")},
+        purposes={Purpose.QUERY: "native", Purpose.DOCUMENT: Prefix("passage: ")},
         accepts_title=True,
         vocabulary="cl100k_base",
         price=0.02,
@@ -109,27 +92,16 @@ def test_everything_that_a_model_says_arrives() -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("row", "value"),
-    [(ModelRow, Model), (RouteRow, Route), (ProviderRow, Provider), (WorkspaceRow, Workspace)],
-)
-def test_a_row_has_the_fields_of_the_core(row: type[msgspec.Struct], value: type[Any]) -> None:
-    # Whether a workspace was set is no field of its row: it is the row's being there.
-    assert set(row.__struct_fields__) == {field.name for field in dataclasses.fields(value)} - {"is_set"}
-
-
 def test_a_provider_arrives() -> None:
-    row = decode_row(json.dumps({**PROVIDER, "url": "https://x", "key": "k", "settings": {"a": [1]}}), ProviderRow)
+    document = json.dumps({**PROVIDER, "url": "https://x", "key": "k", "timeout": 9, "settings": {"a": [1]}})
 
-    provider = to_provider(row)
+    provider = decode_row(document, Provider)
 
-    assert provider == Provider(name="p", kind="openai", url="https://x", key="k", settings={"a": [1]})
+    assert provider == Provider(name="p", kind="openai", url="https://x", key="k", timeout=9.0, settings={"a": [1]})
 
 
 def test_a_workspace_arrives() -> None:
-    row = decode_row('{"name": "acme", "limits": {"requests": 5}, "dialect": "ctyun"}', WorkspaceRow)
-
-    workspace = to_workspace(row)
+    workspace = decode_row('{"name": "acme", "limits": {"requests": 5}, "dialect": "ctyun"}', Workspace)
 
     assert workspace == Workspace(name="acme", limits=Limits(requests=5, tokens=60_000), dialect="ctyun")
 
@@ -141,7 +113,6 @@ def test_a_workspace_arrives() -> None:
         ({"dimensions": "8"}, r"\$\.dimensions"),
         ({"routes": []}, r"\$\.routes"),
         ({"routes": [{**ROUTE, "max_inputs": 0}]}, r"\$\.routes\[0\]\.max_inputs"),
-        ({"routes": [{**ROUTE, "provider": "q"}]}, r"routes\[0\]\.provider.*'q'"),
         ({"routes": [ROUTE, ROUTE]}, "routes has 'r' twice"),
         ({"aliases": ["m"]}, "aliases has 'm' twice"),
         ({"colour": "red"}, "colour"),
@@ -181,6 +152,23 @@ async def test_a_broken_row_is_left_out_with_a_warning_and_the_rest_is_served(ca
     assert [line["row"] for line in lines] == ["provider#bad", "model#bad", "model#lost", "model#empty"]
 
 
+async def test_a_model_whose_provider_is_missing_is_left_out_with_a_warning(caplog: pytest.LogCaptureFixture) -> None:
+    lost = {**MODEL, "name": "lost", "routes": [ROUTE, {**ROUTE, "name": "s", "provider": "q"}]}
+
+    with ScriptedAws(lambda _: reply({"Items": [*items(("model#lost", lost)), *CATALOGUE]})) as server:
+        catalogue = await table_catalogue(server).catalogue()
+
+    assert list(catalogue.models) == ["m"]
+    assert [(line["row"], line["reason"]) for line in log_lines(caplog)] == [("model#lost", "there is no provider q")]
+
+
+async def test_providers_are_found_by_the_names_that_routes_give_them() -> None:
+    with ScriptedAws(lambda _: reply({"Items": CATALOGUE})) as server:
+        catalogue = await table_catalogue(server).catalogue()
+
+    assert catalogue.providers == {"p": Provider(name="p", kind="openai")}
+
+
 async def test_a_catalogue_of_several_pages_is_read_to_its_end() -> None:
     start = {"pk": {"S": "catalogue"}, "sk": {"S": "model#m"}}
 
@@ -216,6 +204,13 @@ async def test_a_catalogue_that_cannot_be_read_at_all_is_a_fault_of_ours() -> No
             await store.catalogue()
         with pytest.raises(StoreUnavailable):
             await store.workspace("acme")
+
+
+async def test_a_workspace_that_was_never_made_is_none() -> None:
+    with ScriptedAws(lambda _: reply({})) as server:
+        workspace = await table_catalogue(server).workspace("acme")
+
+    assert workspace is None
 
 
 async def test_a_workspace_whose_settings_cannot_be_read_has_the_defaults() -> None:

@@ -18,7 +18,7 @@ class Vault:
     reads: list[str] = field(default_factory=list)
     down: bool = False
 
-    async def text(self, name: str) -> str:
+    def text(self, name: str) -> str:
         self.reads.append(name)
         if self.down:
             raise AwsUnavailable("down")

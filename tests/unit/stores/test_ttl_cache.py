@@ -1,4 +1,4 @@
-"""What is remembered, for how long, and what a failure of the store does to it."""
+"""What is cache, for how long, and what a failure of the store does to it."""
 
 from dataclasses import dataclass, field
 
@@ -19,7 +19,7 @@ class Source:
     loads: list[str] = field(default_factory=list)
     down: bool = False
 
-    async def load(self, name: str) -> int:
+    def load(self, name: str) -> int:
         self.loads.append(name)
         if self.down:
             raise AwsUnavailable("down")
@@ -27,103 +27,103 @@ class Source:
             raise NotFound("gone", code="ResourceNotFoundException")
         return self.values[name]
 
-    def remembered(self, size: int = 10) -> TtlCache[int]:
+    def cache(self, size: int = 10) -> TtlCache[int]:
         return TtlCache(self.load, fresh=lambda _: FRESH, stale=STALE, size=size, clock=lambda: self.now)
 
 
-async def test_a_value_is_loaded_once_while_it_is_fresh() -> None:
+def test_a_value_is_loaded_once_while_it_is_fresh() -> None:
     source = Source()
-    remembered = source.remembered()
+    cache = source.cache()
 
-    values = [await remembered.get("a"), await remembered.get("a")]
+    values = [cache.get("a"), cache.get("a")]
 
     assert values == [1, 1]
     assert source.loads == ["a"]
 
 
-async def test_a_value_that_is_not_fresh_any_more_is_loaded_again() -> None:
+def test_a_value_that_is_not_fresh_any_more_is_loaded_again() -> None:
     source = Source()
-    remembered = source.remembered()
-    await remembered.get("a")
+    cache = source.cache()
+    cache.get("a")
     source.values["a"], source.now = 2, source.now + FRESH
 
-    value = await remembered.get("a")
+    value = cache.get("a")
 
     assert value == 2
 
 
-async def test_an_old_value_serves_while_the_store_is_down_and_it_is_seldom_asked() -> None:
+def test_an_old_value_serves_while_the_store_is_down_and_it_is_seldom_asked() -> None:
     source = Source()
-    remembered = source.remembered()
-    await remembered.get("a")
+    cache = source.cache()
+    cache.get("a")
     source.down, source.now = True, source.now + FRESH
 
-    values = [await remembered.get("a") for _ in range(3)]
+    values = [cache.get("a") for _ in range(3)]
 
     assert values == [1, 1, 1]
     assert source.loads == ["a", "a"]
 
 
-async def test_the_store_is_asked_again_after_a_while_of_being_down() -> None:
+def test_the_store_is_asked_again_after_a_while_of_being_down() -> None:
     source = Source()
-    remembered = source.remembered()
-    await remembered.get("a")
+    cache = source.cache()
+    cache.get("a")
     source.down, source.now = True, source.now + FRESH
-    await remembered.get("a")
+    cache.get("a")
     source.down, source.now, source.values["a"] = False, source.now + LOOK_AGAIN, 3
 
-    value = await remembered.get("a")
+    value = cache.get("a")
 
     assert value == 3
 
 
-async def test_a_value_that_is_too_old_does_not_serve() -> None:
+def test_a_value_that_is_too_old_does_not_serve() -> None:
     source = Source()
-    remembered = source.remembered()
-    await remembered.get("a")
+    cache = source.cache()
+    cache.get("a")
     source.down, source.now = True, source.now + STALE
 
     with pytest.raises(AwsUnavailable):
-        await remembered.get("a")
+        cache.get("a")
 
 
-async def test_a_failure_without_a_remembered_value_is_a_failure() -> None:
+def test_a_failure_without_a_cache_value_is_a_failure() -> None:
     source = Source(down=True)
 
     with pytest.raises(AwsUnavailable):
-        await source.remembered().get("a")
+        source.cache().get("a")
 
 
-async def test_what_is_gone_from_the_store_is_forgotten_even_before_it_is_stale() -> None:
+def test_what_is_gone_from_the_store_is_forgotten_even_before_it_is_stale() -> None:
     source = Source()
-    remembered = source.remembered()
-    await remembered.get("a")
+    cache = source.cache()
+    cache.get("a")
     source.values.clear()
     source.now += FRESH
 
     with pytest.raises(NotFound):
-        await remembered.get("a")
+        cache.get("a")
     with pytest.raises(NotFound):
-        await remembered.get("a")
+        cache.get("a")
 
 
-async def test_a_value_that_does_not_suffice_is_loaded_again_but_not_all_the_time() -> None:
+def test_a_value_that_does_not_suffice_is_loaded_again_but_not_all_the_time() -> None:
     source = Source()
-    remembered = source.remembered()
-    await remembered.get("a")
+    cache = source.cache()
+    cache.get("a")
     source.now += LOOK_AGAIN
 
-    values = [await remembered.get("a", suffices=lambda value: value > 1) for _ in range(3)]
+    values = [cache.get("a", suffices=lambda value: value > 1) for _ in range(3)]
 
     assert values == [1, 1, 1]
     assert source.loads == ["a", "a"]
 
 
-async def test_the_value_used_longest_ago_makes_room() -> None:
+def test_the_value_used_longest_ago_makes_room() -> None:
     source = Source(values={"a": 1, "b": 2, "c": 3})
-    remembered = source.remembered(size=2)
+    cache = source.cache(size=2)
 
     for name in ("a", "b", "a", "c", "a", "b"):
-        await remembered.get(name)
+        cache.get(name)
 
     assert source.loads == ["a", "b", "c", "b"]

@@ -78,7 +78,7 @@ async def test_what_one_function_puts_another_gets_however_many_there_are() -> N
     table = Table()
     with ScriptedAws(table) as server:
         gateway = Gateway(server)
-        await gateway.cache().put(vectors(2048), TTL)
+        gateway.cache().put(vectors(2048), TTL)()
 
         found = await gateway.cache().get(list(vectors(2048)))
 
@@ -89,10 +89,75 @@ async def test_what_one_function_puts_another_gets_however_many_there_are() -> N
     assert len(server.requests) == 82 + 21
 
 
+async def test_vectors_are_sent_at_once_and_the_reply_is_read_when_the_write_is_finished() -> None:
+    table, arrived, may_answer = Table(), threading.Event(), threading.Event()
+
+    def answer_when_allowed(request: Request) -> bytes:
+        arrived.set()
+        may_answer.wait(5)
+        return table(request)
+
+    with ScriptedAws(answer_when_allowed) as server:
+        gateway = Gateway(server)
+        finish = gateway.cache().put(vectors(3), TTL)
+
+        was_sent, kept_before = arrived.wait(5), len(table.items)
+        may_answer.set()
+        finish()
+
+    assert was_sent
+    assert (kept_before, len(table.items)) == (0, 3)
+    assert gateway.failures == []
+
+
+async def test_a_function_finds_what_it_put_before_dynamodb_has_answered() -> None:
+    with ScriptedAws(Table()) as server:
+        cache = Gateway(server).cache()
+        finish = cache.put(vectors(3), TTL)
+
+        found = await cache.get(list(vectors(3)))
+        finish()
+
+    assert found == vectors(3)
+
+
+async def test_only_so_many_batches_are_sent_before_the_write_is_finished() -> None:
+    table, count, arrived = Table(), 25 * (MAX_SIDE_BY_SIDE + 1), threading.Semaphore(0)
+
+    def count_and_answer(request: Request) -> bytes:
+        arrived.release()
+        return table(request)
+
+    with ScriptedAws(count_and_answer) as server:
+        finish = Gateway(server).cache().put(vectors(count), TTL)
+
+        all_arrived = all([arrived.acquire(timeout=5) for _ in range(MAX_SIDE_BY_SIDE)])
+        sent_before = len(server.requests)
+        finish()
+
+    assert all_arrived
+
+    assert sent_before == MAX_SIDE_BY_SIDE
+    assert len(server.requests) == MAX_SIDE_BY_SIDE + 1
+    assert len(table.items) == count
+
+
+async def test_a_write_that_fails_is_reported_when_it_is_finished() -> None:
+    with ScriptedAws(lambda _: failure("InternalServerError", 500)) as server:
+        gateway = Gateway(server)
+
+        finish = gateway.cache().put(vectors(3), TTL)
+        before = list(gateway.failures)
+        finish()
+
+    assert before == []
+    assert gateway.failures == ["unavailable"]
+
+
 async def test_memory_answers_first() -> None:
     with ScriptedAws(Table()) as server:
         cache = Gateway(server).cache()
-        await cache.put(vectors(3), TTL)
+        cache.put(vectors(3), TTL)()
 
         found = await cache.get(list(vectors(3)))
 
@@ -103,7 +168,7 @@ async def test_memory_answers_first() -> None:
 async def test_what_came_from_dynamodb_is_remembered() -> None:
     with ScriptedAws(Table()) as server:
         gateway = Gateway(server)
-        await gateway.cache().put(vectors(3), TTL)
+        gateway.cache().put(vectors(3), TTL)()
         cache = gateway.cache()
         await cache.get(list(vectors(3)))
 
@@ -116,7 +181,7 @@ async def test_what_came_from_dynamodb_is_remembered() -> None:
 async def test_only_what_memory_does_not_know_is_asked_for() -> None:
     with ScriptedAws(Table()) as server:
         gateway = Gateway(server)
-        await gateway.cache().put(vectors(5), TTL)
+        gateway.cache().put(vectors(5), TTL)()
         cache = gateway.cache()
         await cache.get([key(0), key(3)])
 
@@ -148,7 +213,7 @@ async def test_what_dynamodb_left_out_is_asked_for_again() -> None:
     table = Table(skips=lambda request, place: request < 3 and place % 2 == 0)
     with ScriptedAws(table) as server:
         gateway = Gateway(server)
-        await gateway.cache().put(vectors(10), TTL)
+        gateway.cache().put(vectors(10), TTL)()
         table.requests = 0
 
         found = await gateway.cache().get(list(vectors(10)))
@@ -162,13 +227,13 @@ async def test_what_dynamodb_always_leaves_out_is_not_asked_for_without_end(oper
     table = Table()
     with ScriptedAws(table) as server:
         gateway = Gateway(server)
-        await gateway.cache().put(vectors(10), TTL)
+        gateway.cache().put(vectors(10), TTL)()
         table.skips = lambda request, place: place == 0
 
         if operation == "BatchGetItem":
             found = await gateway.cache().get(list(vectors(10)))
         else:
-            await gateway.cache().put(vectors(10), TTL)
+            gateway.cache().put(vectors(10), TTL)()
             found = {key(0): vectors(1)[key(0)]}
 
     again = [request for request in server.requests[1:] if request.operation == operation]
@@ -180,7 +245,7 @@ async def test_what_dynamodb_always_leaves_out_is_not_asked_for_without_end(oper
 async def test_an_item_that_dynamodb_has_not_yet_deleted_is_no_hit() -> None:
     with ScriptedAws(Table()) as server:
         gateway = Gateway(server)
-        await gateway.cache().put(vectors(3), TTL)
+        gateway.cache().put(vectors(3), TTL)()
         gateway.now += TTL
 
         found = await gateway.cache().get(list(vectors(3)))
@@ -243,7 +308,7 @@ async def test_a_broken_store_is_served_without(answer: Answer, reason: str) -> 
         cache = gateway.cache()
 
         found = await cache.get([key(1)])
-        await cache.put(vectors(3), TTL)
+        cache.put(vectors(3), TTL)()
 
     assert found == {}
     assert gateway.failures == [reason, reason]
@@ -284,11 +349,32 @@ async def test_what_arrived_before_a_store_broke_is_used() -> None:
 
     with ScriptedAws(break_in_the_second_batch) as server:
         gateway = Gateway(server)
-        await gateway.cache().put(vectors(200), TTL)
+        gateway.cache().put(vectors(200), TTL)()
 
         found = await gateway.cache().get(list(vectors(200)))
 
     assert found == vectors(100)
+    assert gateway.failures == ["unavailable"]
+
+
+async def test_replies_that_were_given_up_are_never_taken_for_another_call() -> None:
+    table, breaks = Table(), [True]
+
+    def break_in_the_first_batch(request: Request) -> bytes:
+        if breaks[0] and request.operation == "BatchGetItem" and base64.b64encode(key(0)) in request.body:
+            return failure("InternalServerError", 500)
+        return table(request)
+
+    with ScriptedAws(break_in_the_first_batch) as server:
+        gateway = Gateway(server)
+        gateway.cache().put(vectors(500), TTL)()
+        cache = gateway.cache()
+        await cache.get(list(vectors(500)))
+        breaks[0] = False
+
+        found = [await cache.get([key(number)]) for number in (0, 1, 400)]
+
+    assert found == [{key(number): vectors(500)[key(number)]} for number in (0, 1, 400)]
     assert gateway.failures == ["unavailable"]
 
 
@@ -312,7 +398,7 @@ async def test_a_store_that_keeps_failing_is_left_alone_for_a_while() -> None:
 async def test_nothing_is_kept_where_the_model_does_not_allow_it(ttl: int) -> None:
     with ScriptedAws(Table()) as server:
         cache = Gateway(server).cache()
-        await cache.put(vectors(3), ttl)
+        cache.put(vectors(3), ttl)()
 
         found = await cache.get(list(vectors(3)))
 
@@ -324,7 +410,7 @@ async def test_nothing_asked_is_nothing_sent() -> None:
         cache = Gateway(server).cache()
 
         found = await cache.get([])
-        await cache.put({}, TTL)
+        cache.put({}, TTL)()
 
     assert found == {}
     assert server.requests == []
