@@ -1,4 +1,4 @@
-"""Functions that reserve and settle in whatever order, over counters whose calls get lost: nobody cheats the counter."""
+"""Functions that reserve and settle in any order, over counters whose calls get lost: nobody cheats the counter."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
