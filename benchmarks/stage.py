@@ -48,6 +48,7 @@ def environment(addresses: Addresses) -> dict[str, str]:
         "PROVIDER_KEYS_SECRET_PREFIX": PROVIDERS_PREFIX,
         "FILES_BUCKET": "files",
         "EMBEDDED_MODEL_FUNCTION": "embedded-model",
+        "STAGES": "eu us",
         "OTHER_STAGE_URL": "",
         "CORS_ORIGINS": "",
         "ALLOW_LOOPBACK_PROVIDERS": "true",

@@ -24,7 +24,7 @@ from gateway import openapi
 from gateway.core.errors import GatewayError, MethodNotAllowed, ResourceNotFound
 from gateway.dialects import azure, azure_openai, ctyun, gemini, gemini_models, openai
 from gateway.dialects._context import Dialect
-from gateway.dialects._router import answer
+from gateway.dialects._router import DialectRoute, answer
 from gateway.operations.gateway import Gateway
 
 NOT_FOUND, METHOD_NOT_ALLOWED = 404, 405
@@ -41,15 +41,15 @@ DIALECT_BY_PREFIX: tuple[tuple[str, Dialect], ...] = (
     ("/ctyun", ctyun.DIALECT),
     ("/v1/embeddings", openai.DIALECT),
     ("/api/public/openai", openai.DIALECT),
-    ("/openai/eu", openai.DIALECT),
-    ("/openai/us", openai.DIALECT),
     ("/openai", azure_openai.DIALECT),
     ("/embeddings", azure.DIALECT),
     ("/images", azure.DIALECT),
     ("/models", azure.DIALECT),
     ("/info", azure.DIALECT),
 )
-"""For paths that no route has: the first that is the path or, with a slash after it, its beginning."""
+"""For paths that no route has: the first that is the path or, with a slash after it, its beginning.
+
+Before them come `/openai/{region}`, one for each stage, which are Langdock's."""
 
 EXPOSED_HEADERS = (
     "retry-after",
@@ -78,6 +78,8 @@ def create_app(gateway: Gateway, *, cors_origins: Sequence[str] = ()) -> FastAPI
     for router in ROUTERS:
         # `include_router` would make, and analyse, every route a second time.
         app.router.routes.extend(router.routes)
+    # Whole paths are found sooner than templates, and no template of ours may take one.
+    app.router.routes.sort(key=lambda route: isinstance(route, DialectRoute) and "{" in route.path)
     app.router.routes.extend(openapi.routes)
     app.add_exception_handler(NOT_FOUND, unmatched)
     app.add_exception_handler(METHOD_NOT_ALLOWED, unmatched)
@@ -153,7 +155,7 @@ def _dialect_of(request: Request) -> Dialect:
     """The dialect whose path it is, or else the one that its beginning suggests, or else the credential."""
     if request.url.path.startswith("/v1/models/") and _has_verb(request):
         return gemini.DIALECT
-    return _owner(request) or _suggested(request.url.path) or _likeliest(request)
+    return _owner(request) or _suggested(request) or _likeliest(request)
 
 
 def _owner(request: Request) -> Dialect | None:
@@ -163,8 +165,9 @@ def _owner(request: Request) -> Dialect | None:
     return None
 
 
-def _suggested(path: str) -> Dialect | None:
-    for prefix, dialect in DIALECT_BY_PREFIX:
+def _suggested(request: Request) -> Dialect | None:
+    path, regions = request.url.path, request.app.state.gateway.stages
+    for prefix, dialect in (*((f"/openai/{region}", openai.DIALECT) for region in regions), *DIALECT_BY_PREFIX):
         if path == prefix or path.startswith(f"{prefix}/"):
             return dialect
     return None

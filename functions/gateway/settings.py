@@ -3,15 +3,18 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+_OTHER = {"eu": "us", "us": "eu"}
+"""By stage: which one OTHER_STAGE_URL means. The variable is older than the list, from when there were these two."""
+
 _OIDC_NAMES = ("OIDC_AUDIENCE", "OIDC_JWKS_URL", "OIDC_WORKSPACE_CLAIM")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What template.yaml tells the function."""
+    """What template.yaml sets for the function."""
 
     stage: str
-    """The region whose vectors this stage computes: eu or us."""
+    """The region whose vectors this stage computes: one of `stages`."""
     catalogue_table: str
     vector_cache_table: str
     allowances_table: str
@@ -19,7 +22,8 @@ class Settings:
     provider_keys_secret_prefix: str
     files_bucket: str
     embedded_model_function: str
-    other_stages: dict[str, str]
+    stages: Mapping[str, str | None]
+    """The address of every stage, by name and in the order of infra/stages.yaml; None where it is not known."""
     allow_loopback_providers: bool
     cors_origins: tuple[str, ...]
     oidc: "OidcSettings | None" = None
@@ -27,7 +31,7 @@ class Settings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OidcSettings:
-    """The identity provider whose tokens are taken beside keys; `workspace_claim` tells whom a token is for."""
+    """The identity provider whose tokens are taken beside keys; `workspace_claim` names a token's workspace."""
 
     issuer: str
     audiences: tuple[str, ...]
@@ -46,7 +50,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         provider_keys_secret_prefix=environment["PROVIDER_KEYS_SECRET_PREFIX"],
         files_bucket=environment["FILES_BUCKET"],
         embedded_model_function=environment["EMBEDDED_MODEL_FUNCTION"],
-        other_stages=_other_stages(environment["STAGE"], environment.get("OTHER_STAGE_URL", "")),
+        stages=_stages(environment),
         allow_loopback_providers=environment.get("ALLOW_LOOPBACK_PROVIDERS", "false") == "true",
         cors_origins=_list(environment.get("CORS_ORIGINS", "")),
         oidc=_oidc(environment) if environment.get("OIDC_ISSUER") else None,
@@ -66,8 +70,14 @@ def _oidc(environment: Mapping[str, str]) -> OidcSettings:
     )
 
 
-def _other_stages(stage: str, url: str) -> dict[str, str]:
-    return {"us" if stage == "eu" else "eu": url} if url else {}
+def _stages(environment: Mapping[str, str]) -> Mapping[str, str | None]:
+    """Of `eu=https://eu.example us`, where the address of `us` is not known."""
+    words = (word.partition("=") for word in environment["STAGES"].split())
+    stages = {name: address or None for name, _, address in words}
+    other = _OTHER.get(environment["STAGE"])
+    if other in stages and stages[other] is None:
+        stages[other] = environment.get("OTHER_STAGE_URL") or None
+    return stages
 
 
 def _list(text: str) -> tuple[str, ...]:

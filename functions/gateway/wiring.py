@@ -1,8 +1,10 @@
 """The only place that chooses and builds concrete things. Nothing is asked of the network before the first request."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cache
 from ssl import SSLContext
+from typing import TYPE_CHECKING
 
 from gateway import telemetry
 from gateway.aws.client import AwsClient, Endpoints
@@ -26,45 +28,60 @@ from gateway.stores.rate_limits import TIMEOUT, SharedRateLimits, TableCounters
 from gateway.stores.vector_cache import TableVectorCache
 from gateway.vocabularies import vocabulary_at_hand
 
+if TYPE_CHECKING:
+    from gateway.outbound.client import HttpClient
+
 
 def wire_api(settings: Settings, environment: Mapping[str, str]) -> Gateway:
     """The operations of one stage on AWS; `environment` is the function's, for its region and credentials."""
-    aws = _aws_client(environment)
-    embed = _embed(settings, aws)
+    aws, client = _aws_client(environment), _http_client(settings)
+    embed = _embed(settings, aws, client)
     return Gateway(
         region=settings.stage,
         authenticate=Authenticate(
             keys=SecretApiKeys(Secrets(aws), prefix=settings.api_keys_secret_prefix, clock=time.time),
             catalogue=embed.catalogue,
             now=time.time,
-            identity=_identity(settings),
+            identity=_identity(settings, client),
         ),
         embed=embed,
         models=Models(region=settings.stage, catalogue=embed.catalogue),
         large_answers=BucketLargeAnswers(Bucket(aws, settings.files_bucket)),
-        other_stages=settings.other_stages,
+        stages=settings.stages,
     )
 
 
 def wire_embed(settings: Settings, environment: Mapping[str, str]) -> Embed:
     """What a function needs that embeds for callers who are known already; it imports no web framework."""
-    return _embed(settings, _aws_client(environment))
+    return _embed(settings, _aws_client(environment), _http_client(settings))
 
 
-def _embed(settings: Settings, aws: AwsClient) -> Embed:
+def _embed(settings: Settings, aws: AwsClient, client: "Callable[[], HttpClient]") -> Embed:
     dynamodb = DynamoDb(aws)
     return Embed(
         region=settings.stage,
         catalogue=TableCatalogue(dynamodb, table=settings.catalogue_table, clock=time.time),
         rate_limits=_rate_limits(aws, settings),
         cache=_vector_cache(dynamodb, settings),
-        provider=_providers(aws, settings),
+        provider=_providers(aws, settings, client),
         clock=time.perf_counter,
         vocabularies=vocabulary_at_hand,
     )
 
 
-def _identity(settings: Settings) -> OidcVerifier | None:
+def _http_client(settings: Settings) -> "Callable[[], HttpClient]":
+    """The one client for vendors and identity providers, made when it is first needed: it imports httpx."""
+
+    @cache
+    def client() -> "HttpClient":
+        from gateway.outbound.client import HttpClient  # noqa: PLC0415
+
+        return HttpClient(allow_loopback=settings.allow_loopback_providers)
+
+    return client
+
+
+def _identity(settings: Settings, client: "Callable[[], HttpClient]") -> OidcVerifier | None:
     if settings.oidc is None:
         return None
     from gateway.outbound.fetch import document_fetcher  # noqa: PLC0415  (few stages have one)
@@ -76,8 +93,7 @@ def _identity(settings: Settings) -> OidcVerifier | None:
         jwks_url=settings.oidc.jwks_url,
         claim=settings.oidc.workspace_claim,
     )
-    fetch = document_fetcher(allow_loopback=settings.allow_loopback_providers)
-    return OidcTokenVerifier(issuer, fetch=fetch, clock=time.time)
+    return OidcTokenVerifier(issuer, fetch=document_fetcher(client), clock=time.time)
 
 
 def _aws_client(environment: Mapping[str, str]) -> AwsClient:
@@ -92,7 +108,7 @@ def _aws_client(environment: Mapping[str, str]) -> AwsClient:
 
 
 def _ssl_context() -> SSLContext:
-    from gateway.outbound.client import shared_ssl_context  # noqa: PLC0415  (not where all is plain HTTP)
+    from gateway.outbound.authorities import shared_ssl_context  # noqa: PLC0415  (not where all is plain HTTP)
 
     return shared_ssl_context()
 
@@ -114,12 +130,12 @@ def _vector_cache(dynamodb: DynamoDb, settings: Settings) -> TableVectorCache:
     )
 
 
-def _providers(aws: AwsClient, settings: Settings) -> Providers:
+def _providers(aws: AwsClient, settings: Settings, client: "Callable[[], HttpClient]") -> Providers:
     return Providers(
         ProviderDependencies(
             keys=SecretProviderKeys(Secrets(aws), prefix=settings.provider_keys_secret_prefix, clock=time.time),
             embedded_function=settings.embedded_model_function,
             functions=Functions(aws),
-            allow_loopback=settings.allow_loopback_providers,
+            client=client,
         )
     )

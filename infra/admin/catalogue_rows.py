@@ -7,7 +7,7 @@ from typing import Any, Literal
 import msgspec
 
 from gateway.core.catalogue import Model, Provider, unknown_providers
-from gateway.providers import KINDS, OverHttp, check_provider
+from gateway.providers import KINDS, OverHttp, check_provider, check_route
 from gateway.stores.catalogue import MODEL, PROVIDER
 from infra.admin.failures import Failure
 
@@ -145,6 +145,12 @@ def _provider_problems(row: Provider, *, allows_loopback: bool) -> Iterable[str]
 def _model_problems(row: Model, rows: Rows) -> Iterable[str]:
     if unknown := unknown_providers(row, rows.providers):
         yield f"The model {row.name!r} leads to providers that do not exist: {', '.join(unknown)}."
+        return
+    try:
+        for route in row.routes:
+            check_route(row, route, rows.providers[route.provider])
+    except ValueError as error:
+        yield f"The model {row.name!r} is not right: {_sentence(error)}"
 
 
 def _sentence(error: ValueError) -> str:

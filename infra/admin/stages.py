@@ -19,7 +19,13 @@ LOCAL = "local"
 ROOT = Path(__file__).resolve().parents[2]
 
 StageOption = Annotated[
-    str, typer.Option("--stage", envvar="GATEWAY_STAGE", help="The stage to work on: eu, us or local.", metavar="STAGE")
+    str,
+    typer.Option(
+        "--stage",
+        envvar="GATEWAY_STAGE",
+        help="The stage to work on: local, or one of infra/stages.yaml.",
+        metavar="STAGE",
+    ),
 ]
 
 _PATIENCE = Config(connect_timeout=5, read_timeout=20, retries={"mode": "standard", "max_attempts": 3})
@@ -30,11 +36,11 @@ class Stage:
     """A deployed stage, as its stack's outputs describe it."""
 
     name: str
-    """What the operator calls it: eu, us, local."""
+    """What the operator calls it: local, or as in infra/stages.yaml."""
     region: str
     """The AWS region in which it lives."""
     serves: str
-    """The region of routes that it uses: eu or us."""
+    """The region of routes that it uses; another name than the stage's own only for local."""
     api_url: str
     catalogue_table: str
     api_keys_prefix: str
@@ -88,6 +94,11 @@ def find_stage(name: str) -> Stage:
         raise NotTried(
             f"The stack {place['stack_name']} has no output {error}: deploy it again with `make deploy STAGE={name}`."
         ) from error
+
+
+def find_aws(name: str) -> Aws:
+    """AWS in the region of that stage, whether or not the stage is deployed; raises `NotTried` if there is none."""
+    return _find_aws(name, _read_place(name)["region"])
 
 
 def _read_place(name: str) -> Mapping[str, str]:

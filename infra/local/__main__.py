@@ -17,7 +17,7 @@ def main() -> int:
     """Runs the stack until Ctrl-C or SIGTERM; 0 if it ran, 1 if it could not start."""
     options = _parse()
     try:
-        asyncio.run(_serve_until_told(Home(options.home.resolve()), read_port(options.port)))
+        asyncio.run(_serve_until_stopped(Home(options.home.resolve()), read_port(options.port)))
     except NotStarted as trouble:
         say_trouble(str(trouble))
         return 1
@@ -31,11 +31,11 @@ def _parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
-async def _serve_until_told(home: Home, port: int) -> None:
+async def _serve_until_stopped(home: Home, port: int) -> None:
     serving = asyncio.create_task(serve(home, port))
 
     def stop() -> None:
-        if not serving.cancelling():  # an impatient second Ctrl-C must not cut the clearing up short
+        if not serving.cancelling():  # a second Ctrl-C must not interrupt the cleaning up
             serving.cancel()
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):

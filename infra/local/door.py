@@ -1,6 +1,6 @@
 """The front door of the local stack: a proxy that does to requests and answers what AWS would do.
 
-The emulator runs API Gateway and Lambda, but with no limits of size and time, and tells clients why a function crashed.
+The emulator runs API Gateway and Lambda, but with no limits of size and time, and shows clients why a function crashed.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ from infra.local.places import LOOPBACK
 from infra.local.sam import invoke
 
 TURN_PATIENCE = 20.0
-"""Seconds a request waits for its turn; then it is told to come later, as by a stage that is asked too often."""
+"""Seconds a request waits for its turn; then the answer is 429, as from a stage that is asked too often."""
 
 _CLIENT_ADDS = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
 _CRASH = {"errorMessage", "errorType"}
@@ -44,23 +44,23 @@ class Api:
 
     @property
     def address(self) -> str:
-        """Where the API begins; no path below it is one of the emulator's own services."""
+        """The URL of the API; the emulator's own services are not below it."""
         return f"{self.emulator}/_aws/execute-api/{self.id}/$default"
 
 
 @contextlib.asynccontextmanager
 async def open_door(port: int, api: Api, turns: int | None = None) -> AsyncIterator[None]:
-    """Lets requests in at a loopback port while the context lasts.
+    """Accepts requests at a loopback port while the context lasts.
 
     turns: how many are answered at the same time while others wait; if not given, what suits this machine.
     """
     async with _client() as client:
         door = Door(client, api, port, asyncio.Semaphore(turns or fitting_turns()))
-        # A compressed body stays so: it is the function's business.
+        # Compressed bodies are passed on as they are; the function reads them.
         server = _Server(
             door.answer, access_log=None, auto_decompress=False, max_line_size=HEAD_LIMIT, max_field_size=HEAD_LIMIT
         )
-        runner = web.ServerRunner(server, shutdown_timeout=1)
+        runner = web.ServerRunner(server, shutdown_timeout=0.2)  # seconds for requests under way
         await runner.setup()
         try:
             await web.TCPSite(runner, LOOPBACK, port).start()
@@ -92,7 +92,7 @@ class _Connection(web.RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,  # noqa: ARG002  # likewise
     ) -> web.StreamResponse:
-        """Refuses what is no HTTP without a word in the terminal, which only faults of the door itself are worth."""
+        """Refuses what is not HTTP; only faults of the door itself are printed in the terminal."""
         if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             self.log_exception("The front door failed", exc_info=exc)
         refusal = _refuse(HTTPStatus(status))
@@ -107,7 +107,7 @@ class _Server(web.Server):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the function answered, or the emulator in its place."""
+    """The answer of the function, or of the emulator if the function gave none."""
 
     status: int
     headers: CIMultiDict[str]
@@ -127,7 +127,7 @@ class Answer:
 
     @property
     def is_crash(self) -> bool:
-        """Whether the function raised or ran out of time, which the emulator tells in detail."""
+        """Whether the function raised or ran out of time; the emulator's answer then holds the details."""
         if self.status != HTTPStatus.BAD_GATEWAY:
             return False
         try:
@@ -137,7 +137,7 @@ class Answer:
 
     @property
     def is_too_large(self) -> bool:
-        """Whether Lambda would have refused to hand it on."""
+        """Whether it exceeds Lambda's limit."""
         headers = {name.lower(): value for name, value in self.headers.items()}
         return len(self.body) > ANSWER_LIMIT // 2 and answer_size(self.status, headers, self.body) > ANSWER_LIMIT
 
@@ -152,7 +152,7 @@ class Door:
     turns: asyncio.Semaphore
 
     async def answer(self, request: web.BaseRequest) -> web.Response:
-        """Hands the request on, unless AWS would not."""
+        """Passes the request on, unless AWS would refuse it."""
         try:
             answer = await self._hand_on(await read_request(request, self.port))
         except Refused as refused:
@@ -164,7 +164,7 @@ class Door:
         return web.Response(status=answer.status, headers=_own_headers(answer.headers), body=answer.body)
 
     async def _hand_on(self, request: Request) -> Answer:
-        # The emulator takes every OPTIONS for a question about CORS, which our API leaves to the function.
+        # The emulator answers every OPTIONS request as CORS; our API passes them to the function.
         ask = self._ask_function if request.method == "OPTIONS" else self._ask_api
         try:
             async with asyncio.timeout(PATIENCE), self._turn():
@@ -185,9 +185,9 @@ class Door:
             self.turns.release()
 
     async def _ask_api(self, request: Request) -> Answer:
-        # encoded=True: percent-encoding is the client's own, and stays so.
+        # encoded=True: the client's percent-encoding is kept.
         address = URL(f"{self.api.address}{request.target}", encoded=True)
-        # The door's own name, because the emulator has other services at other names.
+        # The door's host name: at others the emulator has other services.
         headers = {**request.headers, "host": f"{LOOPBACK}:{self.port}"}
         body = io.BytesIO(request.body) if request.body else None
         async with self.client.request(

@@ -18,18 +18,19 @@ from infra.local.programs import last_words, running
 from infra.local.scratch import scratch_folder
 
 PATIENCE = 60.0
-"""Seconds the emulator has to come up."""
+"""Seconds the emulator has to start."""
 
 
 @contextlib.asynccontextmanager
 async def running_emulator(home: Home) -> AsyncIterator[str]:
-    """An emulator that runs while the context lasts; gives its address."""
+    """An emulator that runs while the context lasts; yields its address."""
     port = free_port()
     address = f"http://{LOOPBACK}:{port}"
     log = home.log("emulator")
     async with (
         scratch_folder(home),
-        running(sys.executable, "-m", "ministack", environment=_environment(home, port), log=log) as process,
+        # Without grace: it keeps nothing, and would wait for the requests under way.
+        running(sys.executable, "-m", "ministack", environment=_environment(home, port), log=log, grace=0) as process,
     ):
         ready = asyncio.create_task(_become_ready(address))
         gone = asyncio.create_task(process.wait())
@@ -49,7 +50,7 @@ def free_port() -> int:
 
 
 def _environment(home: Home, port: int) -> dict[str, str]:
-    """Little else than the emulator's own settings, because functions inherit it."""
+    """Only the emulator's settings and what it cannot do without, because functions inherit it."""
     return {
         "PATH": os.environ["PATH"],
         "HOME": str(home.scratch),

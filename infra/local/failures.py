@@ -1,4 +1,4 @@
-"""What a developer is told when the local stack cannot start."""
+"""What a developer reads when the local stack cannot start."""
 
 
 class NotStarted(Exception):  # a sentence for a person, not a fault of the program

@@ -19,13 +19,13 @@ OF_ONE_CONNECTION = {
     "connection", "expect", "host", "keep-alive", "proxy-authenticate", "proxy-authorization",
     "te", "trailer", "transfer-encoding", "upgrade", "content-length",
 }  # fmt: skip
-"""Headers that are not handed on, in neither direction."""
+"""Headers that are passed on in neither direction."""
 
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/?]*", re.IGNORECASE)
 
 
 class Refused(Exception):  # says what happened to the request
-    """API Gateway does not hand the request on, and answers with that status."""
+    """API Gateway does not pass the request on, and answers with that status."""
 
     def __init__(self, status: HTTPStatus) -> None:
         super().__init__(status.phrase)
@@ -62,7 +62,7 @@ async def read_request(request: web.BaseRequest, port: int) -> Request:
     """The whole of a request that came in at that port; raises `Refused` if API Gateway would not take it."""
     target = _target_of(request)
     headers = _forwarded_headers(request, port)
-    if not _is_utf8(target, *headers.values()):  # else it could not be handed on
+    if not _is_utf8(target, *headers.values()):  # else it could not be passed on
         raise Refused(HTTPStatus.BAD_REQUEST)
     if len(request.method) + len(target) + sum(map(len, request.headers.values())) > HEAD_LIMIT:
         raise Refused(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
@@ -73,7 +73,7 @@ async def read_request(request: web.BaseRequest, port: int) -> Request:
 
 
 def _target_of(request: web.BaseRequest) -> str:
-    """Path and query, also of a client that takes the door for a proxy and puts the host in front of them."""
+    """Path and query; clients that use the door as a proxy send the host before them."""
     sent = request.raw_path
     target = _ORIGIN.sub("", sent, count=1) if _ORIGIN.match(sent) else sent
     if target != sent and not target.startswith("/"):
@@ -124,7 +124,7 @@ async def _read_body(request: web.BaseRequest) -> bytes:
 
 
 async def _invite_body(request: web.BaseRequest) -> None:
-    """Tells a client to go on that asks first, as curl does before it sends a megabyte."""
+    """Answers 100 to a client that waits for it before it sends the body, as curl does above a megabyte."""
     if request.headers.get("expect", "").lower() == "100-continue":
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        request.writer.output_size = 0  # it is no part of the answer
+        request.writer.output_size = 0  # it does not count as part of the answer

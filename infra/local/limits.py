@@ -16,7 +16,7 @@ HEAD_LIMIT = 10_240
 """Bytes of a request's first line and the values of its headers that API Gateway takes."""
 
 EVENT_LIMIT = 6 * 1024 * 1024
-"""Bytes below which an event stays: "Request must be smaller than 6291456 bytes for the InvokeFunction operation"."""
+"""An event must have fewer bytes: "Request must be smaller than 6291456 bytes for the InvokeFunction operation"."""
 
 ANSWER_LIMIT = 6 * 1024 * 1024 + 100
 """Bytes of a function's answer, as Lambda's own message counts them: "maximum allowed payload size (6291556 bytes)"."""
@@ -56,7 +56,7 @@ def answer_size(status: int, headers: Mapping[str, str], body: bytes) -> int:
 
 
 def is_text(content_type: str) -> bool:
-    """Whether API Gateway hands a body of that type on as it is; all others become base64."""
+    """Whether API Gateway passes a body of that type on as it is; all others become base64."""
     essence = content_type.partition(";")[0].strip().lower()
     return essence.startswith("text/") or essence in _TEXT_TYPES
 

@@ -1,4 +1,4 @@
-"""What the functions log, copied out of the emulator's CloudWatch into a file, where a developer looks for it."""
+"""What the functions log, copied out of the emulator's CloudWatch into a file of JSON lines for the developer."""
 
 import asyncio
 import contextlib
@@ -8,13 +8,14 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from infra.local.json_lines import json_line
 from infra.local.sam import client_of
 
 PAUSE = 1.0
 """Seconds between two looks."""
 
 _OVERLAP = 2000
-"""Milliseconds that a look goes back behind the newest event seen, because functions run side by side."""
+"""Milliseconds before the newest event seen at which a look begins, because functions run side by side."""
 
 
 @contextlib.asynccontextmanager
@@ -54,17 +55,17 @@ class LogReader:
         self._seen: set[str] = set()
 
     def append_to(self, file: Path) -> None:
-        """Adds what was logged since it was last asked."""
+        """Adds what was logged since the last call."""
         if lines := self.new_lines():
             with file.open("a", encoding="utf-8") as output:
-                output.writelines(f"{line.rstrip()}\n" for line in lines)
+                output.writelines(f"{line}\n" for line in lines)
 
     def new_lines(self) -> list[str]:
-        """What was logged since it was last asked, group by group."""
+        """What was logged since the last call, group by group, each line one JSON object."""
         found = [event for group in self._newest for event in self._recent(group)]
-        lines = [event["message"] for event in found if event["logStreamName"] not in self._seen]
+        new = [event for event in found if event["logStreamName"] not in self._seen]
         self._seen = {event["logStreamName"] for event in found}
-        return lines
+        return [json_line(event["message"], event["timestamp"]) for event in new]
 
     def _recent(self, group: str) -> list[Mapping[str, Any]]:
         start = max(0, self._newest[group] - _OVERLAP)

@@ -22,13 +22,13 @@ ARCHITECTURE = "arm64" if platform.machine() in {"arm64", "aarch64"} else "x86_6
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """The folder that one running local stack has for itself."""
+    """The folder of one running local stack, which no other uses."""
 
     path: Path
 
     @property
     def gateway_env(self) -> Path:
-        """BASE_URL, API_KEY and MODEL, for programs that call the gateway."""
+        """BASE_URL, API_KEY and MODEL, for a shell that reads it with `source`, and for the programs it starts."""
         return self.path / "gateway.env"
 
     @property
@@ -43,16 +43,16 @@ class Home:
 
     @property
     def scratch(self) -> Path:
-        """The emulator's temporary files; gone with it."""
+        """The emulator's temporary files, deleted when it stops."""
         return self.path / "scratch"
 
     def log(self, name: str) -> Path:
-        """Where a program that the stack starts writes what it says."""
+        """The output of a program that the stack starts."""
         return self.path / "logs" / f"{name}.log"
 
 
 def aws_environment(endpoint: str) -> dict[str, str]:
-    """This process' environment, with AWS being the emulator at that endpoint and nothing else.
+    """This process's environment, in which AWS is the emulator at that endpoint.
 
     Profiles and credentials of the developer are left out, so that no call can reach a real account.
     """
@@ -69,6 +69,6 @@ def aws_environment(endpoint: str) -> dict[str, str]:
 
 
 def without_aws(environment: Mapping[str, str]) -> dict[str, str]:
-    """An environment in which programs know no AWS account, and SAM tells nobody what it does."""
+    """The environment without any AWS account, and with SAM's telemetry off."""
     kept = {name: value for name, value in environment.items() if not name.startswith(("AWS_", "SAM_CLI_"))}
     return {**kept, "SAM_CLI_TELEMETRY": "0"}

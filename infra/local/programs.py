@@ -1,6 +1,6 @@
-"""The programs that the local stack starts: each in a process group of its own, so that it goes with all it started.
+"""The programs that the local stack starts: each in a process group of its own, which ends as a whole.
 
-It goes as well when the local stack itself is killed and can do nothing any more.
+It also ends when the local stack itself is killed.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from pathlib import Path
 from infra.local.failures import NotStarted
 
 GRACE = 2.0
-"""Seconds a program has to end by itself once it is told to."""
+"""Seconds between SIGTERM and SIGKILL, unless the caller says otherwise."""
 
 # Standard input is a pipe whose other end this process alone has open: it ends with this process, however that ends.
 # (PR_SET_PDEATHSIG would do the same, on Linux, to the program itself but not to what that has started.)
@@ -22,9 +22,9 @@ _GUARD = 'exec 3<&0 </dev/null; (cat <&3 >/dev/null; kill -KILL 0) & exec "$@" 3
 
 @contextlib.asynccontextmanager
 async def running(
-    *command: str, environment: Mapping[str, str], log: Path
+    *command: str, environment: Mapping[str, str], log: Path, grace: float = GRACE
 ) -> AsyncIterator[asyncio.subprocess.Process]:
-    """A program that runs while the context lasts, and writes to that log."""
+    """A program that runs while the context lasts, and writes to that log; then it has `grace` seconds to end."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with _sign_of_life() as sign:
         with log.open("wb") as output:
@@ -39,12 +39,12 @@ async def running(
         try:
             yield process
         finally:
-            await asyncio.shield(_stop(process))
+            await asyncio.shield(_stop(process, grace))
 
 
 @contextlib.contextmanager
 def _sign_of_life() -> Iterator[int]:
-    """A descriptor that can be read to its end as soon as this process, or the context, has ended."""
+    """A descriptor whose end of file says that this process, or the context, has ended."""
     theirs, ours = os.pipe()
     try:
         yield theirs
@@ -79,7 +79,7 @@ async def read(*command: str, environment: Mapping[str, str], log: Path, trouble
 
 
 def last_words(log: Path, lines: int = 4) -> str:
-    """The last lines of a log that say something, as one."""
+    """The last meaningful lines of a log, joined into one."""
     said = [line.strip() for line in log.read_text(errors="replace").splitlines() if not _says_nothing(line)]
     return " / ".join(said[-lines:]) or "it said nothing"
 
@@ -88,12 +88,12 @@ def _says_nothing(line: str) -> bool:
     return not line.strip() or line.startswith(("WARNING:", "make:"))
 
 
-async def _stop(process: asyncio.subprocess.Process) -> None:
-    """Ends the program, then whatever is left of its group: the emulator's functions, for one."""
-    if process.returncode is None:
+async def _stop(process: asyncio.subprocess.Process, grace: float) -> None:
+    """Ends the program, then the rest of its group, such as the emulator's functions."""
+    if process.returncode is None and grace:
         _signal_group(process.pid, signal.SIGTERM)
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(process.wait(), GRACE)
+            await asyncio.wait_for(process.wait(), grace)
     _signal_group(process.pid, signal.SIGKILL)
     await process.wait()
 

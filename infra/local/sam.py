@@ -41,8 +41,11 @@ _FOR_BUILD = {
     "BUILD_CACHE": str(BUILD.with_name("api")),
     "EMBEDDED_MODEL_CACHE": str(BUILD.with_name("embedded_model")),
 }
+STAGE = "eu"
+"""The stage of infra/stages.yaml whose region, routes and numbers the local stack has."""
+
 _PARAMETERS = {
-    "Stage": "eu",
+    "Stage": STAGE,
     "Runtime": RUNTIME,
     "Architecture": ARCHITECTURE,
     "AllowLoopbackProviders": "true",  # tests keep fake vendors there
@@ -50,7 +53,7 @@ _PARAMETERS = {
 
 
 def is_built() -> bool:
-    """Whether the last build was made from what the sources are now."""
+    """Whether the last build was made from the sources as they are now."""
     return built_digest() == sources_digest()
 
 
@@ -76,7 +79,7 @@ def _source_files() -> Iterator[Path]:
 
 
 async def build(home: Home) -> None:
-    """Builds every function for this machine, unless nothing has changed since it was last done."""
+    """Builds every function for this machine, unless nothing has changed since the last build."""
     with _alone():
         if is_built():
             return
@@ -94,7 +97,7 @@ async def build(home: Home) -> None:
 
 
 def _pack(template: Path) -> None:
-    """Zips each function once per build: left to `sam deploy`, that takes longer than all else it does, each time."""
+    """Zips each function once per build; `sam deploy` would do it at each start, and that is its slowest step."""
 
     def zip_folder(code: re.Match[str]) -> str:
         folder = BUILD / code["folder"]
@@ -105,7 +108,7 @@ def _pack(template: Path) -> None:
 
 
 async def deploy(home: Home, emulator: str) -> Mapping[str, str]:
-    """Deploys what was built to the emulator, and gives the outputs of the stack."""
+    """Deploys what was built to the emulator, and returns the outputs of the stack."""
     await finish(
         str(_SAM), "deploy", *_where(), "--template-file", str(BUILD / "template.yaml"),
         "--no-progressbar", "--parameter-overrides", *_overrides(),
@@ -123,12 +126,12 @@ def read_outputs(emulator: str) -> Mapping[str, str]:
 
 
 async def wake(emulator: str, function: str) -> None:
-    """Starts the embedded model's function before somebody waits for it."""
+    """Starts the embedded model's function, so that the first request does not wait for it."""
     await invoke(emulator, function, {"warm": True})
 
 
 async def invoke(emulator: str, function: str, event: Mapping[str, Any]) -> Any:
-    """Asks a function itself; gives what it returns, which is JSON."""
+    """Invokes a function; returns the JSON that it returned."""
     payload = json.dumps(event).encode()
     reply = await asyncio.to_thread(client_of("lambda", emulator).invoke, FunctionName=function, Payload=payload)
     return json.loads(reply["Payload"].read())

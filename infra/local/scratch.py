@@ -1,6 +1,7 @@
 """The emulator's temporary files: it copies every function once per process, which can make gigabytes.
 
-They are out of the way at once, and deleted by a program that outlives the local stack if that takes long.
+They are moved aside at once, and deleted by a program of their own. Stopping waits for it and says so; if the disk is
+very slow, the program goes on after the local stack has ended.
 """
 
 import asyncio
@@ -11,9 +12,12 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 from infra.local.places import Home
+from infra.local.screen import say
 
-PATIENCE = 3.0
-"""Seconds that stopping waits for the disk."""
+QUIET = 0.5
+"""Seconds that stopping waits for the disk without saying so."""
+PATIENCE = 30.0
+"""Seconds that stopping waits for the disk after that."""
 
 _PAUSE = 0.05
 _RUBBISH = ".rubbish"
@@ -32,7 +36,7 @@ async def scratch_folder(home: Home) -> AsyncIterator[None]:
 
 
 def _discard(scratch: Path) -> None:
-    """Takes the folder away, and has it deleted with all that was taken away but not yet deleted."""
+    """Renames the folder, and starts a program that deletes it and any that an earlier stop left behind."""
     if scratch.exists():
         scratch.rename(scratch.with_name(f"{scratch.name}-{secrets.token_hex(4)}{_RUBBISH}"))
     subprocess.run(
@@ -46,10 +50,20 @@ def _discard(scratch: Path) -> None:
 
 
 async def _wait_for_the_disk(scratch: Path) -> None:
-    for _ in range(int(PATIENCE / _PAUSE)):
+    if await _is_deleted(scratch, QUIET):
+        return
+    say("Deleting temporary files ...")
+    if not await _is_deleted(scratch, PATIENCE):
+        say(f"The disk is slow: {scratch}-*{_RUBBISH} is deleted in the background, which needs nothing from you.")
+
+
+async def _is_deleted(scratch: Path, patience: float) -> bool:
+    """Whether nothing is left of the temporary files, at once or within `patience` seconds."""
+    for _ in range(int(patience / _PAUSE)):
         if not _rubbish_of(scratch):
-            return
+            return True
         await asyncio.sleep(_PAUSE)
+    return not _rubbish_of(scratch)
 
 
 def _rubbish_of(scratch: Path) -> list[Path]:

@@ -25,13 +25,17 @@ With openai-python (pip install openai):
   answer = client.embeddings.create(model="{model}", input="Hello, world")
   print(len(answer.data[0].embedding), answer.data[0].embedding[:3])
 
-The same for programs is in {gateway_env}.
-What each request did is in {logs}/functions.log, what the other parts say beside it.
+README.md has the same for Gemini's, Azure's and LangChain's clients; their shell needs:
+
+  source {gateway_env}
+
+All that the gateway understands: {base_url}/docs
+What each request did, as JSON lines: {logs}/functions.log (what the other parts say is beside it)
 """
 
 
 def say(sentence: str) -> None:
-    """Tells what happens now, at once even when nobody but a file listens."""
+    """Prints one line, flushed, so that a file shows it at once too."""
     print(sentence, flush=True)
 
 
@@ -41,5 +45,5 @@ def say_success(home: Home, base_url: str, key: str) -> None:
 
 
 def say_trouble(sentence: str) -> None:
-    """Tells why nothing was started."""
+    """Prints why nothing was started."""
     print(sentence, file=sys.stderr, flush=True)

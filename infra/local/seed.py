@@ -14,7 +14,7 @@ _GATEWAY = (sys.executable, "-m", "infra.admin")
 
 
 async def seed(home: Home, emulator: str) -> str:
-    """Fills the stack at that emulator; gives a fresh API key of the workspace `demo`."""
+    """Fills the stack at that emulator; returns a new API key of the workspace `demo`."""
     environment = {**aws_environment(emulator), "PYTHONPATH": str(ROOT), "GATEWAY_STAGE": "local"}
     await asyncio.gather(
         finish(*_GATEWAY, "catalogue", "load", str(ROOT / "infra" / "catalogue"),

@@ -1,4 +1,4 @@
-"""The local stack as a whole: starts its parts in order, tells others where it is, and takes everything down again."""
+"""The local stack as a whole: starts its parts in order, writes where it is, and stops everything again."""
 
 import asyncio
 import contextlib
@@ -56,13 +56,13 @@ async def running_stack(home: Home, port: int) -> AsyncIterator[None]:
 
 
 async def _wake_api(base_url: str) -> None:
-    """So that the API function starts while others work; without a key, the answer is a refusal."""
+    """Starts the API function while other things go on; without a key the answer is a 401, which does not matter."""
     async with ClientSession(base_url, timeout=ClientTimeout(total=60)) as client, client.get("/v1/models"):
         return
 
 
 async def _embed_once(base_url: str, key: str) -> None:
-    """So that the functions are warm when the success screen appears, and its promise is kept."""
+    """Proves that a vector comes back before the success screen says so; the functions are then warm."""
     question = {"model": MODEL, "input": "Hello, world"}
     async with (
         ClientSession(base_url, timeout=ClientTimeout(total=60), headers={"Authorization": f"Bearer {key}"}) as client,
@@ -74,7 +74,7 @@ async def _embed_once(base_url: str, key: str) -> None:
 
 @contextlib.contextmanager
 def _described(home: Home, emulator: str, base_url: str, key: str) -> Iterator[None]:
-    """Tells programs where the stack is while it runs, and not a moment longer."""
+    """Keeps the files that say where the stack is, for as long as the context lasts."""
     gateway = {"BASE_URL": base_url, "API_KEY": key, "MODEL": MODEL}
     stack = {
         "base_url": base_url,
@@ -87,7 +87,8 @@ def _described(home: Home, emulator: str, base_url: str, key: str) -> Iterator[N
         "pid": os.getpid(),
     }
     home.stack_json.write_text(json.dumps(stack, indent=2) + "\n", encoding="utf-8")
-    home.gateway_env.write_text("".join(f"{name}={value}\n" for name, value in gateway.items()), encoding="utf-8")
+    exports = "".join(f"export {name}={value}\n" for name, value in gateway.items())
+    home.gateway_env.write_text(exports, encoding="utf-8")
     try:
         yield
     finally:

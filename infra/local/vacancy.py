@@ -19,7 +19,7 @@ HIGHEST_PORT = 65535
 
 @contextlib.contextmanager
 def alone(home: Home) -> Iterator[None]:
-    """Keeps a folder for one stack while the context lasts; raises `NotStarted` if another has it."""
+    """Reserves a folder for one stack while the context lasts; raises `NotStarted` if another uses it."""
     home.path.mkdir(parents=True, exist_ok=True)
     with home.lock.open("w") as lock:
         try:
@@ -36,14 +36,14 @@ def _say_who_is_there(home: Home) -> str:
 
 
 def read_port(text: str) -> int:
-    """The port that a developer named; raises `NotStarted` if there is none of that number."""
+    """The port that a developer named; raises `NotStarted` if that is not a port number."""
     if text.isdecimal() and text.isascii() and 1 <= int(text) <= HIGHEST_PORT:
         return int(text)
     raise NotStarted(f"{text!r} is no port: choose one from 1 to {HIGHEST_PORT}, such as `make run PORT=8080`.")
 
 
 def check_port(port: int) -> None:
-    """Raises `NotStarted` if somebody else has the port of the front door."""
+    """Raises `NotStarted` if another program has the port of the front door."""
     with socket.socket() as candidate:
         candidate.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

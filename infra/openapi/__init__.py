@@ -1,4 +1,4 @@
-"""Builds the OpenAPI document that the gateway publishes, from its wire models, its tables of errors and golden bodies.
+"""Builds the OpenAPI document that the gateway publishes, from the routers' routes, wire types and golden bodies.
 
-`python -m infra.openapi` writes it where the API function finds it. A test tells when that has to be done again.
+`python -m infra.openapi` writes it where the API function finds it. A test says when that has to be done again.
 """

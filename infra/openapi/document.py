@@ -1,94 +1,31 @@
-"""The document as a whole: operations, schemas, errors by status with their causes, examples from golden bodies."""
+"""The document as a whole: every operation of the routers, with its parameters, its bodies and its answers."""
 
+import inspect
 import json
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-from gateway.core.errors import GatewayError
-from gateway.dialects import azure, azure_openai, ctyun, gemini, openai
-from infra.openapi.answers import ANSWERS, ERRORS, alternatives, ref
-from infra.openapi.bodies import REQUESTS, body_schemas
-from infra.openapi.causes import Cause
-from infra.openapi.examples import AN_ID, RenderedError, error_name, errors_of, example_answers
-from infra.openapi.headers import HEADERS, header, headers_of_answers, headers_of_errors
-from infra.openapi.operations import OPERATIONS, Operation
+from fastapi.utils import deep_dict_update
 
-ROOT = Path(__file__).parents[2]
+from gateway.app import ROUTERS
+from gateway.dialects._router import DialectRoute, SharedPathRoute
+from infra.openapi.examples import ROOT, model_of, read_examples
+from infra.openapi.failures import component_name, failures_of, response_to
+from infra.openapi.headers import HEADERS, headers_of_answers
+from infra.openapi.routes import ROUTES, Operation, read_operations
+from infra.openapi.schemas import component_schemas, one_of
+from infra.stages import read_stages
+
 PLACE = ROOT / "functions" / "gateway" / "openapi" / "openapi.json"
-GOLDENS = ROOT / "tests" / "fixtures" / "wire"
 
 Json = dict[str, Any]
 
-DIALECTS: Mapping[str, str] = {
-    "openai": "OpenAI, and Clovis and Langdock, who speak its words.",
-    "azure-openai": "Azure OpenAI: OpenAI's bodies at Azure's paths.",
-    "azure": "Azure AI model inference: any model, in six formats.",
-    "gemini": "Gemini. Every field may be spelled in camelCase or in snake_case.",
-    "ctyun": "Ctyun: OpenAI's bodies, each vector under two names, errors with codes of digits.",
-}
-
-TABLES: Mapping[str, Mapping[type[GatewayError], Any]] = {  # Any: rows differ by dialect; status first, code last
-    "openai": openai.WIRE_ERRORS,
-    "azure-openai": azure_openai.WIRE_ERRORS,
-    "azure": azure.WIRE_ERRORS,
-    "gemini": gemini.WIRE_ERRORS,
-    "ctyun": ctyun.WIRE_ERRORS,
-}
-
-PARAMETERS: Mapping[str, Json] = {
-    "region": {
-        "in": "path",
-        "required": True,
-        "description": "Where the vectors are computed. An address serves its own region only.",
-        "schema": {"enum": ["eu", "us"]},
-    },
-    "name": {
-        "in": "path",
-        "required": True,
-        "description": "A model's name or alias, slashes percent-encoded or not.",
-        "schema": {"type": "string", "minLength": 1},
-    },
-    "deployment": {
-        "in": "path",
-        "required": True,
-        "description": "A model's name or alias.",
-        "schema": {"type": "string", "minLength": 1},
-        "example": "text-embedding-3-small",
-    },
-    "api-version": {"in": "query", "description": "Any version, or none.", "schema": {"type": "string"}},
-    "model": {"in": "query", "description": "The model asked about.", "schema": {"type": "string"}},
-    "pageSize": {
-        "in": "query",
-        "description": "Models on a page: 50 if not given, or empty; 1,000 at most.",
-        "schema": {"anyOf": [{"type": "integer", "minimum": 0, "maximum": 2**31 - 1}, {"const": ""}]},
-    },
-    "pageToken": {
-        "in": "query",
-        "description": "The nextPageToken of the page before.",
-        "schema": {"type": "string"},
-    },
-    "extra-parameters": {
-        "in": "header",
-        "description": (
-            "What happens to parameters that this API does not know: refused (`error`, also when not given), "
-            "dropped (`ignore`, `drop`) or handed to the model (`pass-through`, `allow`)."
-        ),
-        "schema": {"enum": ["error", "ignore", "drop", "pass-through", "allow"]},
-    },
-    "azureml-model-deployment": {
-        "in": "header",
-        "description": "The name of one of the model's routes.",
-        "schema": {"type": "string"},
-    },
-}
+OPERATIONS = read_operations()
+EXAMPLES = read_examples(ROUTES)
 
 OK = 200
-
-MODEL_NAMES = {"gemini": "gemini-embedding-001"}
-"""By dialect: the model of its examples."""
 
 CREDENTIALS: Mapping[str, Json] = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "A key, or a token of the identity provider."},
@@ -108,11 +45,15 @@ CREDENTIALS: Mapping[str, Json] = {
 }
 """Alternatives, on every path."""
 
-WITH_GOOGLES_ONLY = " Read only if the request carries a Google credential."
+REGION: Json = {
+    "description": "Where the vectors are computed. An address serves its own region only.",
+    "schema": {"enum": [stage.name for stage in read_stages()]},
+}
 
 
 def build_document() -> Json:
     """The OpenAPI 3.1 document."""
+    dialects = {router.dialect.name: router.dialect for router in reversed(ROUTERS)}
     return {
         "openapi": "3.1.0",
         "info": {
@@ -122,12 +63,15 @@ def build_document() -> Json:
         },
         "servers": [{"url": "/"}],
         "security": [{name: []} for name in CREDENTIALS],
-        "tags": [{"name": name, "description": description} for name, description in DIALECTS.items()],
+        "tags": [{"name": name, "description": dialect.description} for name, dialect in dialects.items()],
         "paths": _paths(),
         "components": {
-            "schemas": body_schemas() | dict(ANSWERS) | {error_name(name): schema for name, schema in ERRORS.items()},
-            "responses": {name: told for operation in OPERATIONS for name, told in _errors(operation).values()},
-            "examples": {**example_answers(), **_example_errors()},
+            "schemas": component_schemas(
+                list(dict.fromkeys(route.body for route in ROUTES if route.body)),
+                [route.answer for route in ROUTES if route.answer] + [each.error for each in dialects.values()],
+            ),
+            "responses": dict(_component_responses()),
+            "examples": dict(_component_examples()),
             "headers": HEADERS,
             "securitySchemes": CREDENTIALS,
         },
@@ -142,139 +86,85 @@ def as_text(document: Json) -> str:
 def _paths() -> Json:
     paths: Json = defaultdict(dict)
     for operation in OPERATIONS:
-        for number, path in enumerate(operation.paths):
-            paths[shown(path)][operation.method] = _operation(operation, path, number)
+        paths[operation.path][operation.method] = _operation(operation)
     return dict(paths)
 
 
-def shown(path: str) -> str:
-    """A route's path as OpenAPI writes it."""
-    return path.replace(":path}", "}")
-
-
-def _operation(operation: Operation, path: str, number: int) -> Json:
+def _operation(operation: Operation) -> Json:
+    route = operation.route
     told: Json = {
-        "operationId": operation.name + (str(number + 1) if number else ""),
-        "tags": [operation.dialect.name],
-        "summary": operation.summary,
+        "operationId": operation.name,
+        "tags": [route.dialect.name],
+        "summary": route.summary,
+        "description": "\n\n".join([route.description, *_about_sharing(operation)]),
+        "parameters": [_path_parameter(operation, name) for name in re.findall(r"\{(\w+)", operation.path)],
         "responses": _responses(operation),
     }
-    if operation.description:
-        told["description"] = operation.description
-    if parameters := list(_parameters(operation, path)):
-        told["parameters"] = parameters
-    if operation.body:
-        content = {"schema": ref(operation.body), "examples": _request_examples(operation)}
+    if route.body:
+        content = {"schema": one_of([route.body]), "examples": _examples(operation.routes[:1], "request")}
         told["requestBody"] = {"required": True, "content": {"application/json": content}}
+    for each in operation.routes:
+        deep_dict_update(told, each.openapi_extra or {})
     return told
 
 
-def _parameters(operation: Operation, path: str) -> Iterator[Json]:
-    for name in (*re.findall(r"\{(\w+)", path), *operation.parameters):
-        told = {"name": name, **PARAMETERS[name]}
-        if name == "name":
-            told["example"] = MODEL_NAMES.get(operation.dialect.name, "text-embedding-3-small")
-        if name.startswith("page") and operation.shared_with:
-            told["description"] += WITH_GOOGLES_ONLY
-        yield told
+def _about_sharing(operation: Operation) -> Iterator[str]:
+    for other in operation.routes[1:]:
+        who = "Requests with a credential of" if isinstance(other, SharedPathRoute) else "Keys marked as"
+        yield f"{who} {other.dialect.name} get that dialect's answers and errors here."
+
+
+def _path_parameter(operation: Operation, name: str) -> Json:
+    if name == "region":
+        return {"name": name, "in": "path", "required": True, **REGION}
+    return {
+        "name": name,
+        "in": "path",
+        "required": True,
+        "description": "A model's name or alias, slashes percent-encoded or not.",
+        "schema": {"type": "string", "minLength": 1},
+        "example": model_of(operation.route.dialect.name, EXAMPLES),
+    }
 
 
 def _responses(operation: Operation) -> Json:
-    content = {"schema": ref(operation.answer), "examples": _answer_examples(operation)}
-    told = headers_of_answers(embeds=operation.body is not None)
-    responses: Json = {
-        "200": {
-            "description": ANSWERS[operation.answer]["description"],
-            "headers": told,
-            "content": {"application/json": content},
-        }
-    }
-    if operation.answers_elsewhere:
+    route = operation.route
+    responses: Json = {"200": _answer(operation)}
+    if route.body and route.dialect.follows_redirects:
         responses["303"] = {
             "description": "The answer is too large to be sent at once: fetch it, without your key, from `location`.",
-            "headers": {**told, "location": header("location")},
+            "headers": headers_of_answers(embeds=True, elsewhere=True),
         }
-    for status, (name, _) in sorted(_errors(operation).items()):
-        responses[str(status)] = {"$ref": f"#/components/responses/{name}"}
+    for status in failures_of(operation):
+        responses[str(status)] = {"$ref": f"#/components/responses/{component_name(operation, status)}"}
     return responses
 
 
-def _request_examples(operation: Operation) -> Json:
-    written = {
-        name: {"summary": golden["title"], "value": golden["request"]["body"]} for name, golden in _goldens(operation)
-    }
-    return written or {"usual": {"summary": "Two texts", "value": REQUESTS[operation.body or ""]}}
-
-
-def _answer_examples(operation: Operation) -> Json:
-    written = {
-        name: {"summary": golden["title"], "value": json.loads(golden["answer"]["text"].replace("$REQUEST_ID", AN_ID))}
-        for name, golden in _goldens(operation)
-    }
-    return written | {name: _reference(name) for name in alternatives(operation.answer)}
-
-
-def _reference(example: str) -> Json:
-    return {"$ref": f"#/components/examples/{example}"}
-
-
-def _errors(operation: Operation) -> dict[int, tuple[str, Json]]:
-    """By status: a name, and which causes the status stands for, in the words of the dialect."""
-    name = "".join(error_name(dialect.name) for dialect in operation.dialects) + _kind(operation)
-    by_status: dict[int, list[RenderedError]] = defaultdict(list)
-    for dialect in operation.dialects:
-        for error in errors_of(dialect):
-            if _can_meet(operation, error.cause):
-                by_status[error.answer.status].append(error)
-    return {status: (f"{name}{status}", _response(operation, same)) for status, same in by_status.items()}
-
-
-def _kind(operation: Operation) -> str:
-    if operation.body:
-        return ""
-    return "OnPages" if "pageSize" in operation.parameters else "WithoutBody"
-
-
-def _can_meet(operation: Operation, cause: Cause) -> bool:
-    met = {"everywhere": True, "bodies": operation.body is not None, "pages": "pageSize" in operation.parameters}
-    return met[cause.at]
-
-
-def _response(operation: Operation, same: Sequence[RenderedError]) -> Json:
-    """What those errors, alike in status, have in common."""
-    schemas = [ref(error_name(dialect.name)) for dialect in operation.dialects]
-    content: Json = {
-        "schema": schemas[0] if len(schemas) == 1 else {"anyOf": schemas},
-        "examples": {error.name: _reference(error.name) for error in same},
-    }
+def _answer(operation: Operation) -> Json:
+    answers = [route.answer for route in operation.routes if route.answer]
+    content = {"schema": one_of(answers), "examples": _examples(operation.routes, "answer")}
     return {
-        "description": "\n".join(dict.fromkeys(f"- `{error.code}`: {error.cause.sentence}" for error in same)),
-        "headers": headers_of_errors([error.answer for error in same]),
+        "description": " Or: ".join(inspect.getdoc(answer) or "" for answer in answers),
+        "headers": headers_of_answers(embeds=operation.route.body is not None),
         "content": {"application/json": content},
     }
 
 
-def _example_errors() -> Json:
-    return {
-        error.name: error.example
-        for operation in OPERATIONS
-        for dialect in operation.dialects
-        for error in errors_of(dialect)
-        if _can_meet(operation, error.cause)
-    }
+def _examples(routes: Sequence[DialectRoute], part: str) -> Json:
+    """Those that were answered well at these routes, or at others that are alike."""
+    fitting = [each for each in EXAMPLES if each.status == OK and any(map(each.fits, routes))]
+    return {each.name: {"$ref": f"#/components/examples/{each.name}.{part}"} for each in fitting}
 
 
-Golden = tuple[str, Json]
-"""A name, and what `tests/unit/dialects/golden.py` says a file holds."""
+def _component_examples() -> Iterator[tuple[str, Json]]:
+    for each in EXAMPLES:
+        if each.status == OK:
+            yield f"{each.name}.answer", each.answer
+        if each.status == OK and each.route.body:
+            yield f"{each.name}.request", each.request
 
 
-def _goldens(operation: Operation) -> Iterator[Golden]:
-    """Those that were sent to the operation's paths, and answered."""
-    patterns = [re.compile(re.sub(r"\{[\w:]+\}", ".+", path)) for path in operation.paths]
-    for file in sorted((GOLDENS / operation.dialect.name).glob("*.json")):
-        golden = json.loads(file.read_text("utf-8"))
-        path = golden["request"]["path"].partition("?")[0]
-        method = golden["request"]["method"].lower()
-        answered = golden["answer"]["status"] == OK and method == operation.method
-        if answered and any(pattern.fullmatch(path) for pattern in patterns):
-            yield file.stem, golden
+def _component_responses() -> Iterator[tuple[str, Json]]:
+    for operation in OPERATIONS:
+        for status, same in failures_of(operation).items():
+            yield component_name(operation, status), response_to(same)

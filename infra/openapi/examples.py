@@ -1,130 +1,69 @@
-"""Examples of answers and errors, made by the functions that make the real ones."""
+"""Examples: the golden bodies, each at the route that answered it, which tests hold to the last byte."""
 
 import json
-import struct
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-import orjson
-from gateway.operations.embed_each import EmbeddedEach
+from gateway.dialects._router import DialectRoute
 
-from gateway.core.catalogue import Model, Provider, Route
-from gateway.core.embedding import Embedded, Usage
-from gateway.dialects import _openai_shape as shape
-from gateway.dialects import azure_openai, ctyun, gemini
-from gateway.dialects._context import Answer, Dialect
-from infra.openapi.causes import CAUSES, Cause
+ROOT = Path(__file__).parents[2]
+GOLDENS = ROOT / "tests" / "fixtures" / "wire"
+
+REQUEST_ID = "0a1b2c3d4e5f"
+"""That of every example."""
 
 Json = dict[str, Any]
 
-AN_ID = "0a1b2c3d4e5f"
-"""The request id of every example."""
-
-ROUTE = Route(
-    name="openai-eu",
-    provider=Provider(name="openai", kind="openai"),
-    vendor_model="text-embedding-3-small",
-    region="eu",
-)
-
-MODEL = Model(
-    name="text-embedding-3-small",
-    dimensions=1536,
-    shortenable=True,
-    routes=(ROUTE,),
-    price=0.02,
-    created=1705948997,
-    owner="openai",
-    aliases=("small",),
-    description="Short texts of many languages.",
-)
-
-GEMINI_MODEL = Model(
-    name="gemini-embedding-001",
-    dimensions=3072,
-    shortenable=True,
-    routes=(ROUTE,),
-    max_tokens=2048,
-    description="Texts of many languages.",
-)
-
-VECTORS = (struct.pack("<4f", 0.5, -0.5, 0.5, 0.5), struct.pack("<4f", 0, 0, -1, 0))
-"""Short ones, so that they can be read."""
-
-EMBEDDED = Embedded(model=MODEL.name, vectors=VECTORS, usage=Usage(tokens=6, cached=2))
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RenderedError:
-    """A cause in the words of a dialect; `name` is the example's."""
+class Example:
+    """A golden file, which `tests/unit/dialects/golden.py` explains. `name` is its dialect and its own name."""
 
     name: str
-    cause: Cause
-    answer: Answer
+    route: DialectRoute
+    golden: Json
 
     @property
-    def body(self) -> Json:
-        body: Json = json.loads(self.answer.body)
-        return body
+    def status(self) -> int:
+        status: int = self.golden["answer"]["status"]
+        return status
 
     @property
-    def code(self) -> str:
-        """What clients tell errors apart by: Google's is the status."""
-        error = self.body["error"]
-        return str(error.get("status") or error["code"])
+    def request(self) -> Json:
+        return {"summary": self.golden["title"], "value": self.golden["request"]["body"]}
 
     @property
-    def example(self) -> Json:
-        return {"summary": self.cause.sentence, "value": self.body}
+    def answer(self) -> Json:
+        text = self.golden["answer"]["text"].replace("$REQUEST_ID", REQUEST_ID)
+        return {"summary": self.golden["title"], "value": json.loads(text)}
+
+    def fits(self, route: DialectRoute) -> bool:
+        """Whether it could have been answered there as well."""
+        own = self.route
+        return (own.dialect, own.body, own.answer) == (route.dialect, route.body, route.answer)
 
 
-def error_name(dialect: str) -> str:
-    """The schema of a dialect's errors."""
-    return "".join(word.capitalize() for word in dialect.split("-")) + "Error"
+def read_examples(routes: Sequence[DialectRoute]) -> list[Example]:
+    """All of them, in the order of their names."""
+    return [_read(file, routes) for file in sorted(GOLDENS.glob("*/*.json"))]
 
 
-def errors_of(dialect: Dialect) -> list[RenderedError]:
-    """Every cause, as that dialect tells it."""
-    return [
-        RenderedError(
-            name=f"{error_name(dialect.name)}.{cause.name}", cause=cause, answer=dialect.render_error(cause.error)
-        )
-        for cause in CAUSES
+def _read(file: Path, routes: Sequence[DialectRoute]) -> Example:
+    golden = json.loads(file.read_text("utf-8"))
+    path = golden["request"]["path"].partition("?")[0]
+    dialect = file.parent.name
+    (route, *_) = [
+        route
+        for route in routes
+        if route.dialect.name == dialect
+        and golden["request"]["method"] in (route.methods or ())
+        and route.path_regex.fullmatch(path)
     ]
+    return Example(name=f"{dialect}.{file.stem}", route=route, golden=golden)
 
 
-def example_answers() -> dict[str, Json]:
-    """By the name of the answer's schema."""
-    return {name: {"summary": summary, "value": json.loads(body)} for name, (summary, body) in _answers().items()}
-
-
-def _answers() -> Mapping[str, tuple[str, bytes]]:
-    return {**_embeddings(), **_models()}
-
-
-def _embeddings() -> Mapping[str, tuple[str, bytes]]:
-    one = EmbeddedEach(vectors=VECTORS[:1], usage=Usage(tokens=3))
-    both = EmbeddedEach(vectors=VECTORS, usage=Usage(tokens=6))
-    ctyuns = shape.from_core(EMBEDDED, "float", fields=ctyun.VECTOR_FIELDS)
-    return {
-        "Embeddings": ("Two vectors, one of them from the cache", shape.from_core(EMBEDDED, "float").body),
-        "CtyunEmbeddings": ("Two vectors, each under both names", ctyuns.body),
-        "InferenceEmbeddings": ("Two vectors of int8", shape.from_core(EMBEDDED, "int8", identity=AN_ID).body),
-        "EmbedContentResponse": ("One vector", gemini.single_answer(one).body),
-        "BatchEmbedContentsResponse": ("Two vectors", gemini.batch_answer(both).body),
-    }
-
-
-def _models() -> Mapping[str, tuple[str, bytes]]:
-    served = {"model_name": MODEL.name, "model_type": "embeddings", "model_provider_name": MODEL.owner}
-    googles = gemini.model_resource(GEMINI_MODEL)
-    return {
-        "Model": ("A model", orjson.dumps(shape.model_object(MODEL))),
-        "ModelList": ("The only model", shape.model_list([MODEL], shape.model_object).body),
-        "AzureModel": ("A model", orjson.dumps(azure_openai.model_object(MODEL))),
-        "AzureModelList": ("The only model", shape.model_list([MODEL], azure_openai.model_object).body),
-        "ModelInfo": ("The only model", orjson.dumps(served)),
-        "GeminiModel": ("A model", orjson.dumps(googles)),
-        "GeminiModelList": ("The only model", orjson.dumps({"models": [googles]})),
-    }
+def model_of(dialect: str, examples: Sequence[Example]) -> str:
+    """The model of the dialect's first example."""
+    return next(str(each.golden["model"]["name"]) for each in examples if each.route.dialect.name == dialect)

@@ -36,6 +36,7 @@ from infra.admin.secret_values import SecretValues
 from infra.admin.stages import find_stage
 from infra.admin.workspaces import open_workspaces
 from infra.local.emulator import free_port
+from infra.stages import read_stages
 from tests.contract.test_template import read_template
 
 ROOT = Path(__file__).parents[2]
@@ -915,7 +916,8 @@ class TestTroubles:
     def test_a_stage_that_does_not_exist(self) -> None:
         outcome = gateway("keys", "list", "acme", stage="asia")
 
-        assert outcome == Outcome(2, "", "Error: There is no stage 'asia': samconfig.toml knows eu, us, local.\n")
+        known = ", ".join([*(stage.name for stage in read_stages()), "local"])
+        assert outcome == Outcome(2, "", f"Error: There is no stage 'asia': samconfig.toml knows {known}.\n")
 
     def test_no_stage_at_all(self) -> None:
         result = CliRunner().invoke(app, ["keys", "list", "acme"])

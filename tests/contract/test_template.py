@@ -14,6 +14,7 @@ import yaml
 from samcli.cli.types import CfnParameterOverridesType  # type: ignore[import-untyped]
 
 from gateway.settings import read_settings
+from infra.stages import read_stages
 
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATES = ("template.yaml", "infra/alarms.yaml", "infra/dashboard.yaml")
@@ -92,12 +93,6 @@ def test_every_output_is_told_in_a_sentence() -> None:
     assert [name for name, output in outputs.items() if not is_sentence(output["Description"])] == []
 
 
-def test_both_stages_answer_the_same_questions() -> None:
-    stages = read_template()["Mappings"]["Stages"]
-
-    assert stages["eu"].keys() == stages["us"].keys()
-
-
 def test_every_function_is_built_with_byte_code_and_writes_to_its_own_log() -> None:
     functions = resources_of("AWS::Serverless::Function")
 
@@ -134,6 +129,14 @@ def test_the_api_function_gets_every_variable_that_it_reads() -> None:
     settings = read_settings({name: "eu" if name == "STAGE" else "value" for name in variables})
 
     assert settings.stage == "eu"
+
+
+def test_the_api_function_knows_every_stage() -> None:
+    variables = resources_of("AWS::Serverless::Function")["ApiFunction"]["Properties"]["Environment"]["Variables"]
+
+    settings = read_settings({**dict.fromkeys(variables, "value"), "STAGE": "eu", "STAGES": variables["STAGES"]})
+
+    assert list(settings.stages) == [stage.name for stage in read_stages()]
 
 
 def test_every_table_is_on_demand_encrypted_and_says_what_becomes_of_it() -> None:
@@ -246,6 +249,20 @@ def test_alarms_and_telemetry_agree_on_names() -> None:
     assert {alarm["Dimensions"][0]["Value"] for alarm in own} == {variables["POWERTOOLS_SERVICE_NAME"]}
 
 
+def test_every_metric_that_is_shown_or_alarms_is_explained_in_the_guide() -> None:
+    guide = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
+    dashboard = (ROOT / "infra" / "dashboard.yaml").read_text(encoding="utf-8")
+
+    explained = set(re.findall(r"^\| `([A-Z]\w+)` \| ", guide.partition("\n## What the logs say\n")[2], re.MULTILINE))
+    shown = set(re.findall(r'"EmbeddingsGateway", "(\w+)"', dashboard))
+    searched = set(re.findall(r'EmbeddingsGateway,[^}]*} MetricName=\\"(\w+)\\"', dashboard))
+    alarming = {metric for namespace, metric in PUBLISHED if namespace == "EmbeddingsGateway"}
+
+    assert shown
+    assert searched
+    assert explained >= shown | searched | alarming
+
+
 def test_each_deployed_stage_names_its_stack_and_the_region_of_its_mapping() -> None:
     configured = tomllib.loads((ROOT / "samconfig.toml").read_text(encoding="utf-8"))
     stages = read_template()["Mappings"]["Stages"]
@@ -299,7 +316,11 @@ def test_a_stage_that_is_none_is_refused_before_anything_is_built(stage: str) ->
     done = make("deploy", f"STAGE={stage}")
 
     refusal, *made = done.stderr.splitlines()
-    assert refusal == f"There is no stage '{stage}' to deploy: choose eu or us, such as make deploy STAGE=eu."
+    names = [listed.name for listed in read_stages()]
+    assert refusal == (
+        f"There is no stage '{stage}' to deploy: infra/stages.yaml has {' '.join(names)}, "
+        f"such as make deploy STAGE={names[0]}."
+    )
     assert all(line.startswith("make") for line in made)
     assert (done.returncode, "sam build" in done.stdout) == (2, False)
 

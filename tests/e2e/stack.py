@@ -61,10 +61,16 @@ def deployed_stack() -> Iterator[Stack]:
         yield _await(home, process)
 
 
+def read_gateway_env(home: Home) -> dict[str, str]:
+    """BASE_URL, API_KEY and MODEL of the stack that runs in that folder."""
+    lines = home.gateway_env.read_text(encoding="utf-8").splitlines()
+    return dict(line.removeprefix("export ").split("=", 1) for line in lines)
+
+
 def _find(home: Home) -> Stack | None:
     """The stack that runs in that folder, if one does."""
     try:
-        gateway = dict(line.split("=", 1) for line in home.gateway_env.read_text(encoding="utf-8").splitlines())
+        gateway = read_gateway_env(home)
         place = json.loads(home.stack_json.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None

@@ -22,7 +22,7 @@ import pytest
 from infra.local.emulator import free_port
 from infra.local.limits import BODY_LIMIT, EVENT_LIMIT
 from infra.local.places import ROOT, Home
-from tests.e2e.stack import PATIENCE, Stack
+from tests.e2e.stack import PATIENCE, Stack, read_gateway_env
 
 TOO_LARGE = (413, {"message": "Request Entity Too Large"})
 
@@ -141,8 +141,15 @@ def test_metrics_are_published_as_alarms_and_dashboard_expect_them(client: httpx
     assert lines[-1]["service"] == "api"
     assert sorted(map(sorted, directive["Dimensions"])) == [["model", "service", "workspace"], ["service"]]
     assert {metric["Name"] for metric in directive["Metrics"]} >= {
-        "Requests", "Errors", "Tokens", "InputTokens", "CacheHits", "CacheMisses", "UpstreamTime", "OwnTime",
+        "Requests", "Errors", "InputTokens", "BilledTokens", "CacheHits", "CacheMisses", "UpstreamTime", "OwnTime",
     }  # fmt: skip
+    assert fields_in_the_guide() - {"error"} <= lines[-1].keys()
+
+
+def fields_in_the_guide() -> set[str]:
+    """The fields of a request's line that docs/operating.md explains beside the metrics."""
+    guide = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
+    return set(re.findall(r"^\| `[A-Z]\w+` \| `(\w+)` \|", guide, re.MULTILINE))
 
 
 def test_nothing_listens_beyond_loopback(stack: Stack) -> None:
@@ -173,7 +180,7 @@ def await_ready(home: Home, process: subprocess.Popen[bytes]) -> dict[str, str]:
         assert time.monotonic() < deadline
         time.sleep(0.1)
     time.sleep(0.5)  # the screen follows the file
-    return dict(line.split("=", 1) for line in home.gateway_env.read_text().splitlines())
+    return read_gateway_env(home)
 
 
 def run(*command: str) -> str:

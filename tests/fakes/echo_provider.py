@@ -1,4 +1,4 @@
-"""A provider that computes: each input has one vector, whoever asks and in whatever company."""
+"""A provider that computes: each input has one vector for each purpose and title, whatever else is in the call."""
 
 import array
 import hashlib
@@ -7,14 +7,15 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from gateway.core.embedding import EmbeddingResult, Input
+from gateway.core.embedding import EmbeddingResult, Input, Purpose
 from gateway.core.errors import GatewayError
 from gateway.core.ports import ProviderCall
 
 
-def echo_vector(item: Input, dimensions: int) -> bytes:
-    """The float32 vector of that input, of length one, shape `(dimensions,)`."""
-    source = random.Random(hashlib.sha256(repr(item).encode()).digest())
+def echo_vector(item: Input, dimensions: int, *, purpose: Purpose | None = None, title: str | None = None) -> bytes:
+    """The float32 vector of that input, of length one, shape `(dimensions,)`; short ones begin like long ones."""
+    made_from = repr(item) if purpose is None and title is None else repr((item, purpose, title))
+    source = random.Random(hashlib.sha256(made_from.encode()).digest())
     values = [source.gauss(0, 1) for _ in range(dimensions)]
     length = math.sqrt(sum(value * value for value in values))
     return array.array("f", [value / length for value in values]).tobytes()
@@ -47,7 +48,10 @@ class EchoProvider:
         counts = tuple(map(echo_tokens, call.inputs))
         return self.spoils(
             EmbeddingResult(
-                vectors=tuple(echo_vector(item, call.native_dimensions) for item in call.inputs),
+                vectors=tuple(
+                    echo_vector(item, call.native_dimensions, purpose=call.purpose, title=call.title)
+                    for item in call.inputs
+                ),
                 tokens=sum(counts) if self.tells_total else None,
                 token_counts=counts if self.tells_counts else None,
             )

@@ -11,23 +11,24 @@ Run: `python -m tests.fakes.openai_vendor --port 0`; it prints its base URL. Key
 Faults: by the model's name, or, for models that work, by the header `x-fault`. See `FAULTS` and `Fault`.
 """
 
-import argparse
-import asyncio
 import hashlib
 import json
 import random
 import re
-import signal
 import struct
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, cast
 from urllib.parse import unquote, urlsplit
 
 import pybase64
+
+from tests.fakes import vendor_server
+from tests.fakes.vendor_server import Answer, running
+
+__all__ = ["KEY", "Vendor", "count_tokens", "running", "vector"]
 
 KEY = "sk-fake-vendor-0123456789abcdef"
 DIMENSIONS = {"text-embedding-3-small": 1536, "text-embedding-3-large": 3072, "text-embedding-ada-002": 1536}
@@ -116,18 +117,6 @@ def _digest(item: Input | Sequence[int]) -> bytes:
 def _vector_bytes(item: Input | Sequence[int], dimensions: int) -> bytes:
     prepared = rendering(dimensions)
     return b"".join(map(tuple.__getitem__, prepared.heads, _digest(item))) + prepared.tail
-
-
-@dataclass
-class Answer:
-    """What goes back; `cut` closes the connection after so many bytes, `chunked` sends the body in pieces."""
-
-    status: int
-    body: bytes
-    headers: dict[str, str] = field(default_factory=dict)
-    delay: float = 0.0
-    cut: int | None = None
-    chunked: bool = False
 
 
 @dataclass
@@ -266,6 +255,17 @@ _QUOTA = ("You exceeded your current quota, please check your plan and billing d
 
 class Vendor:
     """Answers, without sockets."""
+
+    PATH = "/v1"
+    HEADERS: Mapping[str, str] = {
+        "openai-organization": "fake",
+        "openai-processing-ms": "1",
+        "openai-version": "2020-10-01",
+        "x-request-id": "req_fake",
+        "x-ratelimit-limit-requests": "10000",
+        "x-ratelimit-remaining-requests": "9999",
+        "x-ratelimit-reset-requests": "6ms",
+    }
 
     def __init__(self, key: str = KEY) -> None:
         self._key = key
@@ -428,113 +428,8 @@ def _json(document: object) -> bytes:
     return json.dumps(document).encode()
 
 
-class Connection(asyncio.Protocol):
-    """HTTP/1.1, as much of it as clients use: keep-alive, content-length, Expect."""
-
-    def __init__(self, vendor: Vendor, open_connections: "set[Connection]") -> None:
-        self._vendor = vendor
-        self._open_connections = open_connections
-        self._buffer = bytearray()
-        self._told_to_continue = False
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)
-        self._open_connections.add(self)
-        self._vendor.seen["connections"] += 1
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._open_connections.discard(self)
-
-    def abort(self) -> None:
-        self._transport.abort()
-
-    def data_received(self, data: bytes) -> None:
-        self._buffer += data
-        end = self._buffer.find(b"\r\n\r\n")
-        if end < 0:
-            return
-        request_line, *lines = self._buffer[:end].decode("latin-1").split("\r\n")
-        headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
-        size = end + 4 + int(headers.get("content-length", 0))
-        if len(self._buffer) < size:
-            self._encourage(headers)
-            return
-        body = bytes(self._buffer[end + 4 : size])
-        del self._buffer[:size]
-        self._told_to_continue = False
-        method, target, _ = request_line.split(" ")
-        self._respond(self._vendor.answer(method, target, headers, body))
-
-    def _encourage(self, headers: Mapping[str, str]) -> None:
-        if headers.get("expect", "").lower() == "100-continue" and not self._told_to_continue:
-            self._told_to_continue = True
-            self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-
-    def _respond(self, answer: Answer) -> None:
-        if answer.delay:
-            asyncio.get_running_loop().call_later(answer.delay, self._send, answer)
-        else:
-            self._send(answer)
-
-    def _send(self, answer: Answer) -> None:
-        message = _head(answer) + (_chunks(answer.body) if answer.chunked else answer.body)
-        self._transport.write(message if answer.cut is None else message[: answer.cut])
-        if answer.cut is not None or answer.headers.get("connection") == "close":
-            self._transport.close()
-
-
-def _head(answer: Answer) -> bytes:
-    length = {"transfer-encoding": "chunked"} if answer.chunked else {"content-length": str(len(answer.body))}
-    headers = {
-        "content-type": "application/json",
-        "openai-organization": "fake",
-        "openai-processing-ms": "1",
-        "openai-version": "2020-10-01",
-        "x-request-id": "req_fake",
-        "x-ratelimit-limit-requests": "10000",
-        "x-ratelimit-remaining-requests": "9999",
-        "x-ratelimit-reset-requests": "6ms",
-        **length,
-        **answer.headers,
-    }
-    lines = [f"HTTP/1.1 {answer.status} Whatever", *(f"{name}: {value}" for name, value in headers.items())]
-    return "\r\n".join([*lines, "", ""]).encode()
-
-
-def _chunks(body: bytes, size: int = 1000) -> bytes:
-    pieces = [body[start : start + size] for start in range(0, len(body), size)]
-    return b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in [*pieces, b""])
-
-
-@asynccontextmanager
-async def running(vendor: Vendor, port: int = 0) -> AsyncIterator[str]:
-    """Serves on loopback and yields the base URL; at the end it hangs up on clients that keep their connections."""
-    open_connections: set[Connection] = set()
-    loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: Connection(vendor, open_connections), "127.0.0.1", port)
-    try:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
-    finally:
-        server.close()
-        for connection in list(open_connections):
-            connection.abort()
-
-
-async def _serve(port: int, key: str) -> None:
-    stopped = asyncio.Event()
-    for stop in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(stop, stopped.set)
-    async with running(Vendor(key), port) as url:
-        print(url, flush=True)  # noqa: T201  (its address)
-        await stopped.wait()
-
-
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n\n")[0])
-    parser.add_argument("--port", type=int, default=0, help="0 for any that is free")
-    parser.add_argument("--key", default=KEY, help="the only key it takes")
-    arguments = parser.parse_args()
-    asyncio.run(_serve(arguments.port, arguments.key))
+    vendor_server.main(Vendor, KEY, __doc__ or "")
 
 
 if __name__ == "__main__":

@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 
 from gateway.core.caller import KeyRecords, Limits, Workspace
 from gateway.core.catalogue import Catalogue, Model, Provider
-from gateway.core.errors import ProviderUnavailable, StoreUnavailable
+from gateway.core.errors import GatewayError, ProviderUnavailable, StoreUnavailable
 from gateway.core.ports import CachedVector, PendingWrite, nothing_pending
-from gateway.stores.rate_limits import Counts, LimitReached, SharedRateLimits
+from gateway.core.rate_limit import Reservation
+from gateway.stores.rate_limits import Counts, LimitReached
 
 
 @dataclass
@@ -85,14 +86,44 @@ class MemoryCounters:
         return Counted(after)
 
 
-def memory_allowances(clock: Callable[[], float]) -> SharedRateLimits:
-    """Allowances that this process alone counts."""
-    return SharedRateLimits(MemoryCounters(), clock=clock, on_fallback=lambda _: None)
+@dataclass
+class OpenRateLimits:
+    """Rate limits that remember what was reserved, and what was settled once its write was finished.
+
+    They admit everything, except where `refuses` returns an error for a number of tokens.
+    """
+
+    refuses: Callable[[int], GatewayError | None] = lambda _: None
+    reserved: list[int] = field(default_factory=list)
+    settled: list[int] = field(default_factory=list)
+
+    async def reserve(self, workspace: str, limits: Limits, tokens: int) -> Reservation:
+        if error := self.refuses(tokens):
+            raise error
+        self.reserved.append(tokens)
+        return self._left(workspace, limits, tokens)
+
+    def remaining(self, workspace: str, limits: Limits) -> Reservation:
+        return self._left(workspace, limits, 0)
+
+    def settle(self, reservation: Reservation, tokens: int) -> PendingWrite:
+        return lambda: self.settled.append(tokens)
+
+    def _left(self, workspace: str, limits: Limits, tokens: int) -> Reservation:
+        return Reservation(
+            workspace=workspace,
+            window=0,
+            tokens=tokens,
+            limits=limits,
+            remaining_requests=limits.requests,
+            remaining_tokens=limits.tokens,
+            resets_in=1.0,
+        )
 
 
 @dataclass
 class MemoryVectorCache:
-    """Vectors until they expire; `clock` is Unix time."""
+    """Vectors, from the moment their write is finished until they expire; `clock` is Unix time."""
 
     clock: Callable[[], float]
     vectors: dict[bytes, tuple[CachedVector, float]] = field(default_factory=dict)
@@ -102,10 +133,11 @@ class MemoryVectorCache:
         return {key: vector for key, (vector, expires_at) in kept if expires_at > self.clock()}
 
     def put(self, vectors: Mapping[bytes, CachedVector], ttl: int) -> PendingWrite:
-        if ttl > 0:
-            expires_at = self.clock() + ttl
-            self.vectors |= {key: (_copied(vector), expires_at) for key, vector in vectors.items()}
-        return nothing_pending
+        if ttl <= 0:
+            return nothing_pending
+        expires_at = self.clock() + ttl
+        sent = {key: (_copied(vector), expires_at) for key, vector in vectors.items()}
+        return lambda: self.vectors.update(sent)
 
 
 @dataclass

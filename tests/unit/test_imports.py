@@ -15,10 +15,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "operations": {"core", "operations", "telemetry", "msgspec"},
     "dialects": {"core", "operations", "dialects", "telemetry", "fastapi", "starlette", "pydantic", "pydantic_core"}
     | {"msgspec", "orjson"},
-    "providers": {"core", "providers", "outbound", "aws", "http1", "telemetry", "msgspec", "pybase64"},
+    "providers": {"core", "providers", "outbound", "aws", "telemetry", "msgspec", "pybase64"},
     "stores": {"core", "stores", "outbound", "aws", "telemetry", "msgspec", "jwt"},
-    "outbound": {"outbound", "connection", "http1", "telemetry", "msgspec", "certifi"},
-    "aws": {"aws", "msgspec"},
+    "outbound": {"outbound", "msgspec", "certifi", "httpx", "httpcore"},
+    "aws": {"aws", "connection", "http1", "telemetry", "msgspec"},
     "openapi": {"fastapi", "starlette"},
     "vocabularies": {"core"},
     "app": {"core", "operations", "dialects", "openapi", "telemetry", "fastapi", "starlette"},
@@ -28,7 +28,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "frugal_imports": {"pydantic"},
     "connection": {"http1"},
     "http1": set(),
-    "http_api": {"operations", "mangum"},
+    "http_api": {"mangum"},
     "settings": set(),
 }
 

@@ -13,6 +13,7 @@ ENVIRONMENT = {
     "PROVIDER_KEYS_SECRET_PREFIX": "stack/providers/",
     "FILES_BUCKET": "files",
     "EMBEDDED_MODEL_FUNCTION": "model",
+    "STAGES": "eu us",
 }
 
 OIDC = {
@@ -26,7 +27,7 @@ OIDC = {
 def test_the_least_environment_has_nothing_optional() -> None:
     settings = read_settings(ENVIRONMENT)
 
-    assert (settings.other_stages, settings.cors_origins, settings.oidc) == ({}, (), None)
+    assert (settings.stages, settings.cors_origins, settings.oidc) == ({"eu": None, "us": None}, (), None)
     assert settings.allow_loopback_providers is False
 
 
@@ -38,11 +39,33 @@ def test_a_missing_variable_is_named(name: str) -> None:
         read_settings(environment)
 
 
-@pytest.mark.parametrize(("stage", "other"), [("eu", "us"), ("us", "eu")])
-def test_the_other_stage_is_that_of_the_other_region(stage: str, other: str) -> None:
-    settings = read_settings({**ENVIRONMENT, "STAGE": stage, "OTHER_STAGE_URL": "https://x"})
+def test_stages_are_listed_in_order_with_the_addresses_that_are_known() -> None:
+    settings = read_settings({**ENVIRONMENT, "STAGES": "us=https://us.example/?a=b eu ap=https://ap.example"})
 
-    assert settings.other_stages == {other: "https://x"}
+    assert list(settings.stages.items()) == [
+        ("us", "https://us.example/?a=b"),
+        ("eu", None),
+        ("ap", "https://ap.example"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("stage", "stages", "addresses"),
+    [
+        ("eu", "eu us ap", {"eu": None, "us": "https://x", "ap": None}),
+        ("us", "eu us ap", {"eu": "https://x", "us": None, "ap": None}),
+        ("ap", "eu us ap", {"eu": None, "us": None, "ap": None}),
+        ("eu", "eu us=https://listed", {"eu": None, "us": "https://listed"}),
+        ("eu", "eu ap", {"eu": None, "ap": None}),
+    ],
+)
+def test_the_other_stages_url_is_that_of_eu_or_us_unless_the_list_has_it(
+    stage: str, stages: str, addresses: dict[str, str | None]
+) -> None:
+    """Stages deployed before there was a list have this variable."""
+    settings = read_settings({**ENVIRONMENT, "STAGE": stage, "STAGES": stages, "OTHER_STAGE_URL": "https://x"})
+
+    assert settings.stages == addresses
 
 
 def test_origins_are_listed_with_commas() -> None:

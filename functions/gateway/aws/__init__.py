@@ -1,1 +1,1 @@
-"""AWS on the hot path: a small signed client, and one file per service. boto3 is its referee in the tests."""
+"""AWS on the hot path: a small signed client, and one file per service. The tests compare it with boto3."""

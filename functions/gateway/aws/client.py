@@ -17,7 +17,7 @@ from gateway.aws.errors import AwsTimeout, AwsUnavailable, ConnectionLost, read_
 from gateway.aws.signing import Credentials, Scope, Signer, timestamp
 
 CONNECT_TIMEOUT: Final = 0.5
-"""Seconds to connect, without the name look-up; the handshake of TLS may take as long again."""
+"""Seconds to connect, without the DNS look-up; the handshake of TLS may take as long again."""
 MAX_REPLY: Final = 32 * 1024 * 1024
 """Bytes. A query or a batch of DynamoDB returns at most 16 MB of items, and base64 adds a third."""
 
@@ -37,9 +37,9 @@ class Operation(NamedTuple):
 class Call(NamedTuple):
     """One request to one service.
 
-    `payload_hash` is the body's SHA-256 in hex, or `UNSIGNED`; `None` computes it. `timeout` is the number of seconds
-    to wait for the reply. `repeatable` says that running the call twice does no harm: it is sent once more if a
-    kept-alive connection turns out to be closed.
+    `payload_hash` is the SHA-256 of the body in hex, or `UNSIGNED`; `None` computes it. `timeout` is the number of
+    seconds to wait for the reply. `repeatable` says that carrying it out twice does no harm: it is then sent once more
+    if a kept-alive connection turns out to be closed.
     """
 
     operation: Operation
@@ -99,7 +99,7 @@ class AwsClient:
         return self.begin(call).finish()
 
     def begin(self, call: Call) -> "PendingCall":
-        """Send a call; its reply is read later."""
+        """Send a call now; its reply is read later."""
         return PendingCall(self, call)
 
     def scope(self, service: str) -> Scope:
@@ -114,7 +114,7 @@ class AwsClient:
             return _send_on(self._connect(call.operation.endpoint), call, headers)
         try:
             return _send_on(connection, call, headers)
-        except ConnectionLost:  # before the call was sent to its end, so AWS cannot have carried it out
+        except ConnectionLost:  # the call was not sent to its end, so AWS has not carried it out
             return _send_on(self._connect(call.operation.endpoint), call, headers)
 
     def receive(self, connection: Connection, timeout: float) -> AwsReply:

@@ -1,8 +1,9 @@
-"""Kept-alive connections over the standard library's http.client, and what it leaves to its callers.
+"""Kept-alive connections over the standard library's http.client, and the three things that it leaves to its callers.
 
-Its timeout starts again with each piece that arrives, so a deadline over the whole reply is kept here. So is the limit
-of a reply's size, and the difference between a connection that ended before its reply began and one that ended within
-the reply: only the first call may be sent again.
+- A deadline over the whole reply: its own timeout starts again with each piece that arrives. Only the head is still
+  read in that way; AWS sends it in one piece.
+- A limit of a reply's size.
+- Whether a connection ended before its reply or within it: only in the first case may the call be sent again.
 """
 
 import re
@@ -19,10 +20,10 @@ from gateway.aws.errors import AwsUnavailable
 
 MAX_IDLE_TIME: Final = 60.0
 """Seconds after which an idle connection is closed: a router on the way may have forgotten it."""
-PIECE_SIZE: Final = 128 * 1024
-"""Bytes of a reply that are read at once; the deadline is checked between two pieces."""
+PIECE_SIZE: Final = 256 * 1024
+"""Bytes of a reply that are read at once; the deadline is checked after each piece."""
 MIN_WAIT: Final = 0.001
-"""Seconds that a reply is waited for at least, so that one that is there already is read."""
+"""Seconds: the shortest wait for a reply, so that one that has already arrived is read."""
 
 _HEADER_NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _HEADER_VALUE: Final = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
@@ -56,8 +57,7 @@ class AwsReply(NamedTuple):
 class Connection:
     """One connection, for one call at a time.
 
-    Every method raises `OSError`, `HTTPException` and `ValueError`, as http.client does, and closes the connection
-    first.
+    The methods raise `OSError`, `HTTPException` and `ValueError`, as http.client does, after closing the connection.
     """
 
     def __init__(self, endpoint: Endpoint, timeout: float, tls: ssl.SSLContext | None) -> None:
@@ -68,7 +68,7 @@ class Connection:
         """Whether another call may follow the reply that was read."""
         self.idle_since = 0.0
         self._http = _connect(endpoint, timeout, tls)
-        self._socket: socket = self._http.sock  # which http.client forgets when a reply ends the connection
+        self._socket: socket = self._http.sock  # http.client forgets it when a reply ends the connection
         self._poll = select.poll()
         self._poll.register(self._socket, select.POLLIN)
 
@@ -78,7 +78,7 @@ class Connection:
     def is_quiet(self) -> bool:
         """Whether nothing can be read: on an idle connection that would be its end, or a reply to no call of ours."""
         if isinstance(self._socket, ssl.SSLSocket) and self._socket.pending():
-            return False  # already decrypted, and so no longer seen by `poll`
+            return False  # bytes that are decrypted already, which `poll` does not see
         return not self._poll.poll(0)
 
     def send(self, method: str, path: str, headers: Mapping[str, str], body: bytes, timeout: float) -> None:
@@ -135,8 +135,8 @@ class Connection:
 class ConnectionPool:
     """Opens connections, and keeps idle ones for the next call to the same endpoint.
 
-    Several threads may use it at once: a lock guards the idle connections, and each connection belongs to one call
-    from `take` or `open` until `keep`.
+    Several threads may use it at once: a lock guards the lists of idle connections, and a connection is in no list
+    while a call uses it.
     """
 
     def __init__(
@@ -154,7 +154,7 @@ class ConnectionPool:
         return Connection(endpoint, self._connect_timeout, self._ssl_context() if endpoint.secure else None)
 
     def take(self, endpoint: Endpoint) -> Connection | None:
-        """An idle connection that nobody has closed, as far as can be seen from here."""
+        """An idle connection that is still open, as far as can be seen from here; `None` if there is none."""
         while connection := self._pop(endpoint):
             if self._clock() - connection.idle_since < MAX_IDLE_TIME and connection.is_quiet():
                 connection.is_reused = True
@@ -190,7 +190,7 @@ def check_header(name: str, value: str) -> None:
 
 
 class _Response(HTTPResponse):
-    """http.client says the same of a connection that was reset before a reply and within its first line."""
+    """A reply of which we know whether it began: http.client raises the same error for a reset before and within it."""
 
     def begin(self) -> None:
         """Read the head; raises `Unanswered` if the connection ends before anything of it has arrived."""
@@ -219,7 +219,8 @@ def _connect(endpoint: Endpoint, timeout: float, tls: ssl.SSLContext | None) -> 
 
 
 def _check_length(response: HTTPResponse, max_bytes: int) -> None:
-    # AWS always states a length. Without one, a connection that breaks within the head would look like a whole reply.
+    # AWS always states a length or sends chunks. Otherwise a connection that broke within the head, before the line
+    # with the length, would look like a complete reply.
     if response.length is None and not response.chunked:
         raise HTTPException("The reply does not say where it ends.")
     _check_size(response.length or 0, max_bytes)
@@ -231,5 +232,6 @@ def _check_size(size: int, max_bytes: int) -> None:
 
 
 def _has_surplus(response: HTTPResponse) -> bool:
-    """Whether more than the reply came along with its head. It is dropped, and more of it may follow."""
-    return bool(response.length) and len(response.fp.peek(1)) > response.length
+    """Whether bytes beyond the reply arrived with its head. They are dropped, but more of them may follow."""
+    left = response.length or 0
+    return left > 0 and len(response.fp.peek(1)) > left

@@ -45,7 +45,7 @@ class FunctionCredentials:
         self._fetched: tuple[Credentials, float] | None = None
 
     def __call__(self) -> Credentials:
-        """Raises `AwsUnavailable` where there are none."""
+        """Raises `AwsUnavailable` if there are none."""
         if key := self._environment.get("AWS_ACCESS_KEY_ID"):
             if self._given is None or self._given.access_key_id != key:  # another id means another secret and session
                 read = self._environment.get

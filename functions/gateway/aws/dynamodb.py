@@ -97,7 +97,7 @@ class Pending(Generic[Result]):
 
 BatchGet: TypeAlias = Pending[BatchPage[Item]]
 BatchPut: TypeAlias = Pending[list[msgspec.Raw]]
-"""Its result: the items that DynamoDB did not get to."""
+"""`finish` returns the items that DynamoDB did not get to."""
 
 
 class DynamoDb:
@@ -195,15 +195,15 @@ class DynamoDb:
         self, table: str, keys: Sequence[Attributes | msgspec.Raw], item_type: type[Item], *, attributes: Sequence[str]
     ) -> BatchGet[Item]:
         """Send a BatchGetItem of at most `MAX_KEYS` distinct keys; only those attributes come back."""
-        request = {"RequestItems": {table: {"Keys": keys, **_projection(tuple(attributes))}}}
-        return Pending(self._begin("BatchGetItem", request), partial(_read_batch, table, item_type))
+        request = {"Keys": keys, **_projection(tuple(attributes))}
+        call = self._begin("BatchGetItem", {"RequestItems": {table: request}})
+        return Pending(call, partial(_read_batch, table, item_type))
 
     def begin_batch_put(self, table: str, items: Sequence[Attributes | msgspec.Raw]) -> BatchPut:
         """Send a BatchWriteItem of at most `MAX_ITEMS` items with distinct keys."""
         puts = [{"PutRequest": {"Item": item}} for item in items]
-        return Pending(
-            self._begin("BatchWriteItem", {"RequestItems": {table: puts}}), partial(_read_unprocessed, table)
-        )
+        call = self._begin("BatchWriteItem", {"RequestItems": {table: puts}})
+        return Pending(call, partial(_read_unprocessed, table))
 
     def _begin(self, name: str, request: Mapping[str, Any], *, repeatable: bool = True) -> PendingCall:
         operation = self._operations.get(name) or self._operation(name)
@@ -251,5 +251,5 @@ def _decoder(reply_type: Any, item_type: Any) -> msgspec.json.Decoder[Any]:  # A
 def _decode(reply: AwsReply, reply_type: Any, item_type: Any = None) -> Any:
     try:
         return _decoder(reply_type, item_type).decode(reply.body)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise AwsUnavailable("DynamoDB sent a reply that cannot be read.") from error

@@ -1,14 +1,14 @@
-"""What can go wrong between here and AWS.
+"""The errors of a call to AWS.
 
 AwsError
-├── AwsRefused             AWS understood and said no; carries its code
+├── AwsRefused             AWS refused the call; carries its code
 │   ├── NotFound           no such table, secret, function or bucket
-│   ├── ConditionFailed    the condition of a write did not hold; carries the old item
+│   ├── ConditionFailed    the condition of a write did not hold; carries the item as it is
 │   └── FunctionFailed     an invoked function raised; carries its payload
-└── AwsUnavailable         no answer that counts
-    ├── AwsTimeout         none within the time granted
-    ├── ConnectionLost     the connection broke before an answer began; the call may have been carried out
-    └── Throttled          too much was asked for now
+└── AwsUnavailable         no usable reply
+    ├── AwsTimeout         no reply in time
+    ├── ConnectionLost     the connection broke before a reply began; AWS may have carried out the call
+    └── Throttled          too many calls at the moment
 """
 
 import re
@@ -22,7 +22,7 @@ class AwsError(Exception):
 
 
 class AwsRefused(AwsError):
-    """AWS said no: `code` is its name for the reason, `status` the HTTP status."""
+    """AWS refused the call: `code` is its name for the reason, `status` the HTTP status."""
 
     def __init__(self, message: str, *, code: str, status: int = 400) -> None:
         super().__init__(f"{code}: {message}")
@@ -35,7 +35,7 @@ class NotFound(AwsRefused):
 
 
 class ConditionFailed(AwsRefused):
-    """The condition of a write did not hold; `item` is the item as it stands, as JSON, or empty."""
+    """The condition of a write did not hold; `item` is the item as it is, in JSON, or empty if there is none."""
 
     def __init__(self, message: str, *, code: str, item: msgspec.Raw) -> None:
         super().__init__(message, code=code)
@@ -43,7 +43,7 @@ class ConditionFailed(AwsRefused):
 
 
 class FunctionFailed(AwsRefused):
-    """An invoked function raised or timed out; `payload` is what Lambda tells of it."""
+    """An invoked function raised or timed out; `payload` is the description that Lambda returns, in JSON."""
 
     def __init__(self, message: str, *, payload: bytes) -> None:
         super().__init__(message, code="FunctionFailed", status=200)
@@ -51,19 +51,19 @@ class FunctionFailed(AwsRefused):
 
 
 class AwsUnavailable(AwsError):
-    """No answer that counts."""
+    """No usable reply."""
 
 
 class AwsTimeout(AwsUnavailable):
-    """No answer within the time granted."""
+    """No reply in time."""
 
 
 class ConnectionLost(AwsUnavailable):
-    """The connection broke before an answer began; the call may have been carried out all the same."""
+    """The connection broke before a reply began; AWS may have carried out the call all the same."""
 
 
 class Throttled(AwsUnavailable):
-    """Too much was asked for now."""
+    """Too many calls at the moment; the same call may succeed later."""
 
 
 NOT_FOUND = frozenset({"ResourceNotFoundException", "NoSuchBucket", "NoSuchKey"})
@@ -86,20 +86,20 @@ _FIRST_SERVER_ERROR = 500
 
 
 class _ErrorBody(msgspec.Struct):
-    # DynamoDB says "message" or "Message", depending on the error.
+    # DynamoDB calls the field "message" or "Message", depending on the error.
     type: str = msgspec.field(default="", name="__type")
     message: str = ""
-    shouted: str = msgspec.field(default="", name="Message")
+    capital_message: str = msgspec.field(default="", name="Message")
     item: msgspec.Raw = msgspec.field(default=msgspec.Raw(), name="Item")
 
 
-def read_error(status: int, headers: Mapping[str, str], body: bytes | bytearray) -> AwsError:
-    """The error that AWS describes in JSON (with the code in a header or in `__type`) or, for S3, in XML."""
-    told = _read_body(body)
-    code = _code(headers.get("x-amzn-errortype") or told.type) or f"HTTP{status}"
-    message = (told.message or told.shouted or "no message")[:MAX_MESSAGE]
+def read_error(status: int, headers: Mapping[str, str], body: bytes) -> AwsError:
+    """The error that a reply describes in JSON (its code is in a header or in `__type`) or, for S3, in XML."""
+    described = _read_body(body)
+    code = _code(headers.get("x-amzn-errortype") or described.type) or f"HTTP{status}"
+    message = (described.message or described.capital_message or "no message")[:MAX_MESSAGE]
     if code == "ConditionalCheckFailedException":
-        return ConditionFailed(message, code=code, item=told.item)
+        return ConditionFailed(message, code=code, item=described.item)
     if code in NOT_FOUND:
         return NotFound(message, code=code, status=status)
     if code in THROTTLED:
@@ -117,16 +117,16 @@ def reason_of(error: AwsError) -> str:
     return "unavailable"
 
 
-def _code(told: str) -> str:
-    # DynamoDB puts its own name and "#" before the code, Lambda ":" and a URL after it.
-    return told.rpartition("#")[2].partition(":")[0]
+def _code(error_type: str) -> str:
+    # DynamoDB writes its own name and "#" before the code, Lambda ":" and a URL after it.
+    return error_type.rpartition("#")[2].partition(":")[0]
 
 
-def _read_body(body: bytes | bytearray) -> _ErrorBody:
+def _read_body(body: bytes) -> _ErrorBody:
     if body.lstrip().startswith(b"<"):
-        told = {name: text.decode(errors="replace") for name, text in _XML_FIELD.findall(body)}
-        return _ErrorBody(type=told.get(b"Code", ""), message=told.get(b"Message", ""))
+        fields = {name: text.decode(errors="replace") for name, text in _XML_FIELD.findall(body)}
+        return _ErrorBody(type=fields.get(b"Code", ""), message=fields.get(b"Message", ""))
     try:
         return msgspec.json.decode(body, type=_ErrorBody)
-    except msgspec.MsgspecError:
-        return _ErrorBody()  # a load balancer's page, say: the status has to do
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return _ErrorBody()  # for example the page of a load balancer: only its status can be used

@@ -40,7 +40,7 @@ class Functions:
             async with asyncio.timeout(timeout):
                 reply = await asyncio.get_running_loop().run_in_executor(self._threads, self._wait, call, deadline)
         except TimeoutError as error:
-            raise _late() from error
+            raise AwsTimeout(f"{function_name} did not answer within {timeout:.3f} s.") from error
         if kind := reply.headers.get("x-amz-function-error"):
             raise FunctionFailed(f"{function_name} failed ({kind}).", payload=reply.body)
         return reply.body
@@ -55,14 +55,10 @@ class Functions:
         """Runs in a thread. What its caller has already given up is not sent: it would be paid for."""
         seconds = deadline - time.monotonic()
         if seconds <= 0:
-            raise _late()
+            raise AwsTimeout("No time was left for the call.")
         return self._aws.begin(call._replace(timeout=seconds)).finish(deadline - time.monotonic())
 
     def _call(self, function_name: str, payload: bytes) -> Call:
         path = f"/2015-03-31/functions/{quote(function_name, safe='')}/invocations"
         headers = (("content-type", "application/json"),)
         return Call(Operation("lambda", self._endpoint, path, headers=headers), payload)
-
-
-def _late() -> AwsTimeout:
-    return AwsTimeout("lambda did not answer in time.")

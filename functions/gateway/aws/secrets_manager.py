@@ -52,5 +52,5 @@ class Secrets:
 def _decode(body: bytes) -> _SecretValue:
     try:
         return msgspec.json.decode(body, type=_SecretValue)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise AwsUnavailable("Secrets Manager sent a reply that cannot be read.") from error

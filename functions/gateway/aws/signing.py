@@ -1,4 +1,4 @@
-"""Signature Version 4: proof of who asks, made from the request itself.
+"""Signature Version 4: a signature of the request that proves the identity of its sender.
 
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
 """
@@ -13,14 +13,14 @@ from urllib.parse import quote
 
 ALGORITHM = "AWS4-HMAC-SHA256"
 UNSIGNED = "UNSIGNED-PAYLOAD"
-"""Instead of the body's digest: S3 takes it, and TLS guards the body anyway."""
+"""Instead of the digest of the body: S3 accepts it, and TLS protects the body anyway."""
 
 Query = Iterable[tuple[str, str]]
-"""Names and values, not yet encoded."""
+"""Names and values, not yet percent-encoded."""
 
 
 class Credentials(NamedTuple):
-    """Whose rights a call uses; roles have a session token."""
+    """The identity that signs a call; roles have a session token."""
 
     access_key_id: str
     secret_access_key: str
@@ -31,7 +31,7 @@ class Credentials(NamedTuple):
 
 
 class Scope(NamedTuple):
-    """Where a signature is good: one service in one region, for the day of `time` (`20261120T235959Z`)."""
+    """Where a signature is valid: one service in one region, on the day of `time` (`20261120T235959Z`)."""
 
     time: str
     region: str
@@ -44,7 +44,7 @@ class Scope(NamedTuple):
 
 @lru_cache(maxsize=2)  # the calls of one request share a second
 def timestamp(now: int) -> str:
-    """A Unix time in AWS' notation."""
+    """A Unix time as AWS writes it: `20261120T235959Z`."""
     return time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
 
 
@@ -54,10 +54,10 @@ def encode_query(query: Query) -> str:
 
 
 class Signer:
-    """Signs requests of one day that differ only in time and body: all else that is signed is written once.
+    """Signs the requests of one day that differ only in time and body; everything else is prepared once.
 
-    `scope` is any of that day. `path` is percent-encoded as it goes over the wire; names of `headers` are in lower
-    case, `host` is among them.
+    `scope` may be any of that day. `path` is percent-encoded, as it is sent; names of `headers` are in lower case and
+    include `host`.
     """
 
     def __init__(
@@ -66,30 +66,30 @@ class Signer:
         signed = {**headers, "x-amz-date": ""}
         if credentials.session_token:
             signed["x-amz-security-token"] = credentials.session_token
-        # Every service but S3 signs the path encoded once more.
+        # All services but S3 sign the path encoded a second time.
         path = path if scope.service == "s3" else quote(path, safe="/~")
         before, date, self._after = _canonical_request(method, path, (), signed, "").partition("\nx-amz-date:")
         self._before = before + date
-        self._place = scope.text
+        self._scope = scope.text
         self._key = hmac.new(_signing_key(credentials.secret_access_key, scope), digestmod="sha256")
-        self._told = (
+        self._prefix = (
             f"{ALGORITHM} Credential={credentials.access_key_id}/{scope.text}, "
             f"SignedHeaders={';'.join(sorted(signed))}, Signature="
         )
 
     def authorization(self, at: str, payload_hash: str) -> str:
-        """The header of that name, for a request sent with the `x-amz-date` given (see `timestamp`).
+        """The `authorization` header of a request whose `x-amz-date` is `at` (see `timestamp`).
 
-        `payload_hash` is the body's SHA-256 in hex, or `UNSIGNED`.
+        `payload_hash` is the SHA-256 of the body in hex, or `UNSIGNED`.
         """
         canonical = f"{self._before}{at}{self._after}{payload_hash}"
         signature = self._key.copy()
-        signature.update(_text_to_sign(at, self._place, canonical))
-        return self._told + signature.hexdigest()
+        signature.update(_text_to_sign(at, self._scope, canonical))
+        return self._prefix + signature.hexdigest()
 
 
 def presign(credentials: Credentials, scope: Scope, *, method: str, host: str, path: str, expires: int) -> str:
-    """The query string with which anybody may send that request to S3 for `expires` seconds."""
+    """The query string with which anybody can send that request to S3 for `expires` seconds."""
     query = [
         ("X-Amz-Algorithm", ALGORITHM),
         ("X-Amz-Credential", f"{credentials.access_key_id}/{scope.text}"),
@@ -116,8 +116,8 @@ def _canonical_query(query: Query) -> str:
     return "&".join(f"{name}={value}" for name, value in pairs)
 
 
-def _text_to_sign(at: str, place: str, canonical: str) -> bytes:
-    return f"{ALGORITHM}\n{at}\n{place}\n{hashlib.sha256(canonical.encode()).hexdigest()}".encode()
+def _text_to_sign(at: str, scope: str, canonical: str) -> bytes:
+    return f"{ALGORITHM}\n{at}\n{scope}\n{hashlib.sha256(canonical.encode()).hexdigest()}".encode()
 
 
 def _signing_key(secret: str, scope: Scope) -> bytes:

@@ -1,4 +1,4 @@
-"""Public model name → Model → Route → Provider: who computes a model's vectors, where, within which limits, at what price.
+"""Public name → Model → Route → Provider: who computes a model's vectors, where, within which limits, at what price.
 
 These classes are also the operator's rows: what is stored is their JSON, with their bounds.
 """

@@ -23,12 +23,17 @@ Body = TypeVar("Body", bound=BaseModel)
 class Dialect:
     """How one kind of client is answered when something goes wrong, and what it can cope with.
 
-    `follows_redirects`: whether its clients fetch a large answer from another address without carrying their key
-    there. `paths` is the list for a caller who asked for something that does not exist. `vector_fields` are the names
-    under which a vector stands in OpenAI-like answers.
+    `description` is for readers of the OpenAPI document. A row of `wire_errors` is the HTTP status of a cause, then its
+    names on the wire, the last of them its code; `error` is the type of the body. `follows_redirects`: whether its
+    clients fetch a large answer from another address without carrying their key there. `paths` is the list for a
+    caller who asked for something that does not exist. `vector_fields` are the names under which a vector stands in
+    OpenAI-like answers.
     """
 
     name: str
+    description: str
+    wire_errors: Mapping[type[GatewayError], tuple[int, *tuple[str, ...]]]
+    error: type
     render_error: Callable[[GatewayError], Response]
     follows_redirects: bool = False
     paths: tuple[str, ...] = ()

@@ -1,16 +1,19 @@
 """What OpenAI, Azure and Ctyun have in common: the body and its `input`, the list of vectors, errors."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
 import orjson
+from msgspec import Meta
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from gateway.core import errors, vectors
+from gateway.core.catalogue import NotNegative
 from gateway.core.embedding import CacheUse, Embedded, EmbeddingRequest, Input, Item, Purpose, Tokens, Vector
 from gateway.core.errors import GatewayError, InvalidRequest
 from gateway.dialects._response import Response, retry_headers
+from gateway.dialects._validation import DIMENSIONS_SCHEMA
 
 MAX_TOKEN_ID = 2**31 - 1
 
@@ -20,6 +23,14 @@ INPUT_TYPES: Mapping[str, Purpose | None] = {"text": None, "query": Purpose.QUER
 _FORMS = "a string, an array of strings, an array of token ids, or an array of arrays of token ids"
 
 Encoding = Literal["float", "base64"]
+
+API_VERSION = {
+    "name": "api-version",
+    "in": "query",
+    "description": "Any version, or none.",
+    "schema": {"type": "string"},
+}
+"""The OpenAPI parameter of Microsoft's dialects."""
 
 WireErrors = Mapping[type[GatewayError], tuple[int, str, str]]
 """Cause → HTTP status, `type`, `code`."""
@@ -35,21 +46,108 @@ WholeNumber = Annotated[int, Field(strict=False), BeforeValidator(_refuse_others
 """An integer of a body: 8, and 8.0 too, since JSON has one kind of number; no text, no truth value."""
 
 
+_TOKENS: dict[str, Any] = {
+    "type": "array",
+    "minItems": 1,
+    "items": {"type": "integer", "minimum": 0, "maximum": MAX_TOKEN_ID},
+}
+
+INPUT = Field(
+    description="What to embed: a text, texts, token ids, or lists of token ids. Each entry gets one vector.",
+    json_schema_extra={
+        "anyOf": [
+            {"type": "string", "minLength": 1},
+            {"type": "array", "minItems": 1, "maxItems": 2048, "items": {"type": "string", "minLength": 1}},
+            _TOKENS,
+            {"type": "array", "minItems": 1, "maxItems": 2048, "items": _TOKENS},
+        ]
+    },
+)
+"""For what `read_inputs` reads, whose messages name the element that is wrong."""
+
+DIMENSIONS = Field(
+    None,
+    description="How many numbers a vector has, for models that can make shorter ones; see the list of models.",
+    json_schema_extra=DIMENSIONS_SCHEMA,
+)
+
+INPUT_TYPE = Field(
+    None, description="What the vectors are for, for models that make others for a query than for a document."
+)
+
+MODEL = Field(min_length=1, description="A model's name or alias; see the list of models.")
+
+
 class EmbeddingsFields(BaseModel):
     """What all `POST …/embeddings` know. `null` means absent, as several clients send it."""
 
     model_config = ConfigDict(extra="forbid", strict=True, defer_build=True)
 
-    input: Any  # read by `read_inputs`, whose messages name the element that is wrong
-    encoding_format: Encoding | None = None
-    dimensions: Annotated[WholeNumber, Field(ge=1)] | None = None
-    user: str | None = None
+    input: Any = INPUT
+    encoding_format: Encoding | None = Field(
+        None, description="Numbers, or base64 of little-endian float32, which is smaller. `float` if not given."
+    )
+    dimensions: Annotated[WholeNumber, Field(ge=1)] | None = DIMENSIONS
+    user: str | None = Field(
+        None, description="Who is asking, in your own terms; passed on to the provider where it takes it."
+    )
 
 
 class EmbeddingsBody(EmbeddingsFields):
-    """OpenAI's own."""
+    """What to embed, and how."""
 
-    model: str = Field(min_length=1)
+    model_config = ConfigDict(title="EmbeddingsRequest")
+
+    model: str = MODEL
+
+
+VectorValue = list[float] | Annotated[str, Meta(description="Base64.", extra_json_schema={"contentEncoding": "base64"})]
+
+
+class Embedding(TypedDict):
+    """A vector, and which input it belongs to."""
+
+    object: Literal["embedding"]
+    index: NotNegative
+    embedding: VectorValue
+
+
+class CachedTokens(TypedDict):
+    """How many of them the cache spared."""
+
+    cached_tokens: NotNegative
+
+
+class Usage(TypedDict):
+    """Tokens of all inputs, whether or not the cache spared them."""
+
+    prompt_tokens: NotNegative
+    total_tokens: NotNegative
+    prompt_tokens_details: NotRequired[CachedTokens]
+
+
+class Embeddings(TypedDict):
+    """One vector per input, in input order."""
+
+    object: Literal["list"]
+    data: list[Embedding]
+    model: str
+    usage: Usage
+
+
+class ErrorObject(TypedDict):
+    """What is wrong, with which parameter."""
+
+    message: str
+    type: str
+    param: str | None
+    code: str
+
+
+class OpenAIError(TypedDict):
+    """OpenAI's error object."""
+
+    error: ErrorObject
 
 
 def to_core(body: EmbeddingsFields, cache: CacheUse, *, model: str, purpose: Purpose | None = None) -> EmbeddingRequest:
@@ -107,9 +205,9 @@ def _item(index: int, value: bytes, fields: Sequence[bytes]) -> Iterator[bytes]:
     yield b"}"
 
 
-def usage_of(embedded: Embedded) -> dict[str, Any]:
+def usage_of(embedded: Embedded) -> Usage:
     """Tokens of all inputs; where the cache saved some, how many, in the field that OpenAI has elsewhere."""
-    usage: dict[str, Any] = {"prompt_tokens": embedded.usage.tokens, "total_tokens": embedded.usage.tokens}
+    usage: Usage = {"prompt_tokens": embedded.usage.tokens, "total_tokens": embedded.usage.tokens}
     if embedded.usage.cached:
         usage["prompt_tokens_details"] = {"cached_tokens": embedded.usage.cached}
     return usage
@@ -117,8 +215,8 @@ def usage_of(embedded: Embedded) -> dict[str, Any]:
 
 def error_response(error: GatewayError, status: int, kind: str, code: str, *, param: str | None) -> Response:
     """OpenAI's error object; headers say when to try again."""
-    body = {"message": _sentence(error), "type": kind, "param": param, "code": code}
-    return Response(body=orjson.dumps({"error": body}), status=status, headers=retry_headers(error))
+    body: OpenAIError = {"error": {"message": _sentence(error), "type": kind, "param": param, "code": code}}
+    return Response(body=orjson.dumps(body), status=status, headers=retry_headers(error))
 
 
 def _sentence(error: GatewayError) -> str:

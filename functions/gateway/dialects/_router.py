@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import fastapi
 from fastapi import APIRouter, Depends, Request
 from fastapi.routing import APIRoute
+from pydantic import BaseModel
 from starlette.routing import Match
 from starlette.types import Scope
 
@@ -35,24 +36,14 @@ class DialectRouter(APIRouter):
         self,
         method: str,
         *paths: str,
-        only_if: Condition | None = None,
-        **options: Any,  # those of FastAPI's routes
+        **options: Any,  # those of `DialectRoute`
     ) -> Callable[[Endpoint], Endpoint]:
-        """Register an endpoint at these paths; where dialects share a path, for the requests that `only_if` accepts."""
-        methods = [method, "HEAD"] if method == "GET" else [method]
+        """Register an endpoint at these paths."""
+        options["methods"] = [method, "HEAD"] if method == "GET" else [method]
+        route = SharedPathRoute if "only_if" in options else DialectRoute
 
         def register(endpoint: Endpoint) -> Endpoint:
-            self.routes += [
-                DialectRoute(
-                    self.prefix + path,
-                    endpoint,
-                    dialect=self.dialect,
-                    only_if=only_if,
-                    methods=methods,
-                    **options,
-                )
-                for path in paths
-            ]
+            self.routes += [route(self.prefix + path, endpoint, dialect=self.dialect, **options) for path in paths]
             return endpoint
 
         return register
@@ -62,6 +53,9 @@ class DialectRoute(APIRoute):
     """FastAPI's route, which renders every failure, also of a dependency, in the dialect.
 
     https://fastapi.tiangolo.com/how-to/custom-request-and-route/
+    Dialects share a path in two ways: `only_if` accepts the requests that come to this route, and `shared_with` is the
+    dialect in which keys marked as its own are answered.
+    `body` and `answer` are wire types for the OpenAPI document; nothing here reads or checks by them.
     """
 
     def __init__(
@@ -70,11 +64,15 @@ class DialectRoute(APIRoute):
         endpoint: Endpoint,
         *,
         dialect: Dialect,
-        only_if: Condition | None = None,
+        shared_with: Dialect | None = None,
+        body: type[BaseModel] | None = None,
+        answer: type | None = None,
         **options: Any,  # those of FastAPI's routes
     ) -> None:
         self.dialect = dialect
-        self.only_if = only_if
+        self.shared_with = shared_with
+        self.body = body
+        self.answer = answer
         super().__init__(path, _completed(endpoint), response_model=None, **options)
 
     def get_route_handler(self) -> Handler:
@@ -85,10 +83,16 @@ class DialectRoute(APIRoute):
 
         return serve
 
+
+class SharedPathRoute(DialectRoute):
+    """A route at a path that two dialects have: it takes the requests that `only_if` accepts."""
+
+    def __init__(self, path: str, endpoint: Endpoint, *, only_if: Condition, **options: Any) -> None:  # as above
+        self.only_if = only_if
+        super().__init__(path, endpoint, **options)
+
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        if self.only_if and not self.only_if(scope):
-            return Match.NONE, {}
-        return super().matches(scope)
+        return super().matches(scope) if self.only_if(scope) else (Match.NONE, {})
 
 
 async def authenticated(request: Request) -> RequestContext:
@@ -96,6 +100,9 @@ async def authenticated(request: Request) -> RequestContext:
     context: RequestContext = request.state.context
     await context.authenticate()
     context.gateway.check_region(context.path_params.get("region"))
+    other: Dialect | None = request.scope["route"].shared_with
+    if other and context.caller.dialect == other.name:
+        context.dialect = other
     return context
 
 

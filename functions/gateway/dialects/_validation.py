@@ -10,6 +10,13 @@ from gateway.core.errors import BodyTooLarge, InvalidRequest, WrongContentType
 MAX_BODY = 5 * 1024 * 1024
 """Bytes. Lambda takes 6 MB, including this body, quoted, and its headers; above that API Gateway answers, not we."""
 
+MAX_DIMENSIONS = 8192
+"""For the OpenAPI document: no model known makes longer vectors."""
+
+DIMENSIONS_SCHEMA: dict[str, Any] = {
+    "anyOf": [{"type": "integer", "minimum": 1, "maximum": MAX_DIMENSIONS}, {"type": "null"}]
+}
+
 PRIVATE_FIELDS = {"input", "content", "requests", "title"}
 """Fields that may hold private text."""
 

@@ -7,10 +7,10 @@ and readers of the reference page each find message, code and details.
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, Literal, NotRequired, TypedDict, TypeVar
 
 import orjson
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from gateway.core import errors
 from gateway.core.catalogue import Model
@@ -41,15 +41,35 @@ MAX_SHOWN = 64
 
 
 class EmbeddingsBody(BaseModel):
-    """`POST /embeddings`. What else is in the body is dealt with as the header `extra-parameters` says."""
+    """What to embed, and how. The header `extra-parameters` says what becomes of further fields."""
 
-    model_config = ConfigDict(extra="allow", strict=True, defer_build=True)
+    model_config = ConfigDict(
+        extra="allow",
+        strict=True,
+        defer_build=True,
+        title="InferenceEmbeddingsRequest",
+        json_schema_extra={"additionalProperties": False},  # as long as that header is not sent
+    )
 
-    model: str | None = None
-    input: Any  # read by `read_inputs`, whose messages name the element that is wrong
-    dimensions: WholeNumber | None = None
-    encoding_format: str | None = None
-    input_type: str | None = None
+    model: str | None = Field(
+        None, description="A model's name or alias. May be left out by keys that are permitted one model only."
+    )
+    input: Any = shape.INPUT
+    dimensions: WholeNumber | None = shape.DIMENSIONS
+    encoding_format: str | None = Field(
+        None,
+        description=(
+            "`float` if not given. `base64` is little-endian float32. `int8` scales a vector so that its largest "
+            "component is 127 (compare by cosine); `uint8` is that plus 128. `ubinary` has a bit per dimension, the "
+            "first the highest, one where a component is greater than zero; `binary` is that less 128."
+        ),
+        json_schema_extra={"enum": [*shape.RENDERINGS, None]},
+    )
+    input_type: str | None = Field(
+        None,
+        description="What the vectors are for, for models that make others for a query than for a document.",
+        json_schema_extra={"enum": [*shape.INPUT_TYPES, None]},
+    )
 
 
 def to_core(body: EmbeddingsBody, context: RequestContext, model: str) -> EmbeddingRequest:
@@ -131,18 +151,71 @@ WIRE_ERRORS: Mapping[type[GatewayError], tuple[int, str]] = {
 }
 
 
+class InferenceEmbeddings(TypedDict):
+    """One vector per input, in input order."""
+
+    id: str
+    object: Literal["list"]
+    data: list[shape.Embedding]
+    model: str
+    usage: shape.Usage
+
+
+class ModelInfo(TypedDict):
+    """What the address serves."""
+
+    model_name: str
+    model_type: Literal["embeddings"]
+    model_provider_name: str
+
+
+class ErrorDetail(TypedDict):
+    """What is wrong with one parameter."""
+
+    code: str
+    target: str
+    message: str
+
+
+class NestedError(TypedDict):
+    """The error as Microsoft's SDKs read it."""
+
+    code: str
+    message: str
+    target: NotRequired[str]
+    details: NotRequired[list[ErrorDetail]]
+
+
+class ErrorPlace(TypedDict):
+    """Which parameter, and its value if that is wrong."""
+
+    loc: list[str]
+    value: str
+
+
+class InferenceError(TypedDict):
+    """Both shapes that Microsoft documents: `error` as its SDKs read it, the rest as its reference page prints it."""
+
+    error: NestedError
+    code: str
+    message: str
+    status: int
+    param: NotRequired[str]
+    details: NotRequired[ErrorPlace]
+
+
 def render_error(error: GatewayError) -> Response:
     """The same facts twice: nested as Microsoft's SDKs read them, flat as its reference page prints them."""
     status, usual = WIRE_ERRORS[type(error)]
     code = _code(error) or usual
-    nested: dict[str, Any] = {"code": code, "message": error.message}
-    flat: dict[str, Any] = {"code": code, "message": error.message, "status": status}
+    nested: NestedError = {"code": code, "message": error.message}
+    body: InferenceError = {"error": nested, "code": code, "message": error.message, "status": status}
     if location := _location(error):
         param = _name(error)
         nested |= {"target": param, "details": [{"code": code, "target": param, "message": error.message}]}
-        flat |= {"param": param, "details": {"loc": location, "value": _value(error)}}
+        body |= {"param": param, "details": {"loc": location, "value": _value(error)}}
     headers = {**retry_headers(error), **shape.ms_error_code(code)}
-    return Response(body=orjson.dumps({"error": nested, **flat}), status=status, headers=headers)
+    return Response(body=orjson.dumps(body), status=status, headers=headers)
 
 
 def _code(error: GatewayError) -> str | None:
@@ -193,6 +266,9 @@ def _shown(value: object) -> str:
 
 DIALECT = Dialect(
     name="azure",
+    description="Azure AI model inference: any model, in six formats.",
+    wire_errors=WIRE_ERRORS,
+    error=InferenceError,
     render_error=render_error,
     paths=("POST /embeddings", "POST /models/embeddings", "GET /info", "GET /models/info"),
 )
@@ -200,7 +276,34 @@ DIALECT = Dialect(
 router = DialectRouter(DIALECT)
 
 
-@router.endpoint("POST", "/embeddings", "/models/embeddings")
+EXTRA_PARAMETERS = {
+    "name": "extra-parameters",
+    "in": "header",
+    "description": (
+        "What happens to parameters that this API does not know: refused (`error`, also when not given), "
+        "dropped (`ignore`, `drop`) or handed to the model (`pass-through`, `allow`)."
+    ),
+    "schema": {"enum": list(POLICIES)},
+}
+
+DEPLOYMENT = {
+    "name": "azureml-model-deployment",
+    "in": "header",
+    "description": "The name of one of the model's routes.",
+    "schema": {"type": "string"},
+}
+
+
+@router.endpoint(
+    "POST",
+    "/embeddings",
+    "/models/embeddings",
+    summary="Embed texts, in any of six formats",
+    operation_id="createInferenceEmbeddings",
+    body=EmbeddingsBody,
+    answer=InferenceEmbeddings,
+    openapi_extra={"parameters": [shape.API_VERSION, EXTRA_PARAMETERS, DEPLOYMENT]},
+)
 async def embeddings(context: Context) -> Response:
     """One vector per input, in input order."""
     body = context.read(EmbeddingsBody)
@@ -231,13 +334,24 @@ def sole_model(models: Sequence[Model]) -> Model:
     raise ModelNotFound(f"No model is named. Add 'model' to the body; there is: {names}.", model="")
 
 
-@router.endpoint("GET", "/info", "/models/info")
+MODEL = {"name": "model", "in": "query", "description": "The model asked about.", "schema": {"type": "string"}}
+
+
+@router.endpoint(
+    "GET",
+    "/info",
+    "/models/info",
+    summary="Show what the address serves",
+    operation_id="getModelInfo",
+    answer=ModelInfo,
+    openapi_extra={"parameters": [shape.API_VERSION, MODEL]},
+)
 async def info(context: Context) -> Response:
     """The model named by the query's `model`; without a name the only one, or else the gateway as a whole."""
     name = context.query_value("model")
     models = [await _named(context, name)] if name else await context.gateway.models.every(context.caller)
     shown = (models[0].name, models[0].owner) if len(models) == 1 else ("embeddings-gateway", "embeddings-gateway")
-    body = {"model_name": shown[0], "model_type": "embeddings", "model_provider_name": shown[1]}
+    body: ModelInfo = {"model_name": shown[0], "model_type": "embeddings", "model_provider_name": shown[1]}
     return Response(body=orjson.dumps(body))
 
 

@@ -4,7 +4,9 @@ https://learn.microsoft.com/azure/ai-services/openai/reference (deployment paths
 `api-version` may be any date, or missing.
 """
 
-from typing import Any, Literal
+from typing import Literal, TypedDict
+
+from pydantic import ConfigDict, Field
 
 from gateway.core import errors
 from gateway.core.catalogue import Model
@@ -20,11 +22,24 @@ WIRE_NAMES = {"purpose": "input_type"}
 """What the core calls a parameter → what this dialect's clients call it."""
 
 
-class EmbeddingsBody(shape.EmbeddingsFields):
-    """OpenAI's body. Where the path names a deployment, that is the model, and `model` counts for nothing."""
+PARAMETERS = {"parameters": [shape.API_VERSION]}
+
+
+class DeploymentBody(shape.EmbeddingsFields):
+    """What to embed; the deployment in the path is the model, and `model` counts for nothing."""
+
+    model_config = ConfigDict(title="DeploymentEmbeddingsRequest")
 
     model: str | None = None
-    input_type: Literal["text", "query", "document"] | None = None
+    input_type: Literal["text", "query", "document"] | None = shape.INPUT_TYPE
+
+
+class EmbeddingsBody(DeploymentBody):
+    """What to embed, and how."""
+
+    model_config = ConfigDict(title="AzureEmbeddingsRequest", json_schema_extra={"required": ["model", "input"]})
+
+    model: str | None = Field(None, description="A model's name or alias.", json_schema_extra={"minLength": 1})
 
 
 WIRE_ERRORS: shape.WireErrors = {
@@ -62,6 +77,9 @@ def render_error(error: GatewayError) -> Response:
 
 DIALECT = Dialect(
     name="azure-openai",
+    description="Azure OpenAI: OpenAI's bodies at Azure's paths.",
+    wire_errors=WIRE_ERRORS,
+    error=shape.OpenAIError,
     render_error=render_error,
     follows_redirects=True,
     paths=(
@@ -78,17 +96,35 @@ DIALECT = Dialect(
 router = DialectRouter(DIALECT, "/openai")
 
 
-@router.endpoint("POST", "/deployments/{deployment:path}/embeddings", "/v1/embeddings", "/embeddings")
+@router.endpoint(
+    "POST",
+    "/deployments/{deployment:path}/embeddings",
+    summary="Embed texts with a deployment",
+    operation_id="createDeploymentEmbeddings",
+    body=DeploymentBody,
+    answer=shape.Embeddings,
+    openapi_extra=PARAMETERS,
+)
+@router.endpoint(
+    "POST",
+    "/v1/embeddings",
+    "/embeddings",
+    summary="Embed texts",
+    operation_id="createAzureEmbeddings",
+    body=EmbeddingsBody,
+    answer=shape.Embeddings,
+    openapi_extra=PARAMETERS,
+)
 async def embeddings(context: Context) -> Response:
     """One vector per input, in input order."""
-    body = context.read(EmbeddingsBody)
+    body = context.read(DeploymentBody)
     model = _model(context.path_params.get("deployment"), body)
     purpose = shape.INPUT_TYPES[body.input_type or "text"]
     embedded = await context.embed(shape.to_core(body, context.cache_use(), model=model, purpose=purpose))
     return shape.from_core(embedded, body.encoding_format or "float")
 
 
-def _model(deployment: str | None, body: EmbeddingsBody) -> str:
+def _model(deployment: str | None, body: DeploymentBody) -> str:
     if deployment == "":
         raise ModelNotFound(
             "The path names no deployment: it is /openai/deployments/{deployment}/embeddings.", model=""
@@ -99,7 +135,23 @@ def _model(deployment: str | None, body: EmbeddingsBody) -> str:
     return name
 
 
-def model_object(model: Model) -> dict[str, Any]:
+class AzureModel(_openai_models.ModelObject):
+    """A model, with what Azure's clients look for."""
+
+    created_at: int
+    status: str
+    lifecycle_status: str
+    capabilities: dict[str, bool]
+
+
+class AzureModelList(TypedDict):
+    """The models that the key may use."""
+
+    object: Literal["list"]
+    data: list[AzureModel]
+
+
+def model_object(model: Model) -> AzureModel:
     """OpenAI's model object with what Azure's clients look for beside it."""
     return {
         **_openai_models.model_object(model),
@@ -110,4 +162,12 @@ def model_object(model: Model) -> dict[str, Any]:
     }
 
 
-_openai_models.add_model_routes(router, "", "/v1", describe=model_object)
+_openai_models.add_model_routes(
+    router,
+    "",
+    "/v1",
+    describe=model_object,
+    types=(AzureModelList, AzureModel),
+    whose="Azure",
+    openapi_extra=PARAMETERS,
+)

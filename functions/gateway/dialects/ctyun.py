@@ -4,6 +4,8 @@ The vendor's page of the interface, `wishub-x1.ctyun.cn/v1/embeddings`, names on
 The other rows are ours, HTTP status first.
 """
 
+from typing import Literal, TypedDict
+
 from gateway.core import errors
 from gateway.core.errors import GatewayError
 from gateway.dialects import _openai_shape as shape
@@ -39,6 +41,25 @@ WIRE_ERRORS: shape.WireErrors = {
 }
 
 
+class CtyunEmbedding(shape.Embedding):
+    """A vector, under both names."""
+
+    embeddings: shape.VectorValue
+
+
+class CtyunEmbeddings(TypedDict):
+    """One vector per input, in input order, under both names."""
+
+    object: Literal["list"]
+    data: list[CtyunEmbedding]
+    model: str
+    usage: shape.Usage
+
+
+class CtyunError(shape.OpenAIError):
+    """OpenAI's error object, its code always digits."""
+
+
 def render_error(error: GatewayError) -> Response:
     """OpenAI's error object, its code always digits."""
     return shape.error_response(error, *WIRE_ERRORS[type(error)], param=error.param)
@@ -46,6 +67,9 @@ def render_error(error: GatewayError) -> Response:
 
 DIALECT = Dialect(
     name="ctyun",
+    description="Ctyun: OpenAI's bodies, each vector under two names, errors with codes of digits.",
+    wire_errors=WIRE_ERRORS,
+    error=CtyunError,
     render_error=render_error,
     follows_redirects=True,
     paths=("POST /ctyun/v1/embeddings", "GET /ctyun/v1/models", "GET /ctyun/v1/models/{model}"),
@@ -55,7 +79,14 @@ DIALECT = Dialect(
 router = DialectRouter(DIALECT, "/ctyun")
 
 
-@router.endpoint("POST", "/v1/embeddings")
+@router.endpoint(
+    "POST",
+    "/v1/embeddings",
+    summary="Embed texts",
+    operation_id="createCtyunEmbeddings",
+    body=shape.EmbeddingsBody,
+    answer=CtyunEmbeddings,
+)
 async def embeddings(context: Context) -> Response:
     """One vector per input, in input order."""
     body = context.read(shape.EmbeddingsBody)
@@ -63,4 +94,4 @@ async def embeddings(context: Context) -> Response:
     return shape.from_core(embedded, body.encoding_format or "float", fields=VECTOR_FIELDS)
 
 
-add_model_routes(router, "/v1")
+add_model_routes(router, "/v1", whose="Ctyun")

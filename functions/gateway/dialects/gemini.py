@@ -5,15 +5,16 @@ Both spellings of every field are taken, `taskType` and `task_type`, as protocol
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
 import orjson
+from msgspec import Meta
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 from starlette.types import Scope
 
 from gateway.core import errors
-from gateway.core.catalogue import Model
+from gateway.core.catalogue import Model, NotNegative
 from gateway.core.embedding import CacheUse, Embedded, EmbeddingRequest, Item, Purpose, Usage
 from gateway.core.errors import GatewayError, InvalidRequest, RequestTooLarge, UnsupportedParameter
 from gateway.core.rate_limit import retry_after
@@ -21,7 +22,7 @@ from gateway.core.vectors import to_json
 from gateway.dialects._context import Dialect
 from gateway.dialects._response import Response, retry_headers
 from gateway.dialects._router import Context, DialectRouter
-from gateway.dialects._validation import path_text, renamed
+from gateway.dialects._validation import DIMENSIONS_SCHEMA, path_text, renamed
 
 INT32 = 2**31 - 1
 
@@ -86,26 +87,60 @@ def _refuse_bool(value: Any) -> Any:
     return value
 
 
+_TEXT_PARTS: dict[str, Any] = {
+    "type": "array",
+    "minItems": 1,
+    "items": {
+        "type": "object",
+        "required": ["text"],
+        "properties": {"text": {"type": "string", "minLength": 1}},
+        "additionalProperties": False,
+    },
+}
+
+_TITLE_NEEDS_DOCUMENT: dict[str, Any] = {
+    "if": {"required": ["title"], "properties": {"title": {"type": "string", "minLength": 1}}},
+    "then": {"required": ["taskType"], "properties": {"taskType": {"const": "RETRIEVAL_DOCUMENT"}}},
+}
+
+
 class Content(BaseModel):
-    """What is embedded: the text of its parts. Whose turn it was (`role`) counts for nothing."""
+    """A text, in parts."""
 
-    model_config = ConfigDict(extra="forbid", defer_build=True)
+    model_config = ConfigDict(extra="forbid", defer_build=True, json_schema_extra={"required": ["parts"]})
 
-    role: str | None = None
-    parts: list[dict[str, Any]] | None = None  # Any: read by `text_of`, whose messages name the part that is wrong
+    role: str | None = Field(None, description="Whose turn it was; counts for nothing.")
+    parts: list[dict[str, Any]] | None = Field(  # Any: read by `text_of`, whose messages name the part that is wrong
+        None,
+        description="Together they are one input, a line each. Only text is embedded.",
+        json_schema_extra={"anyOf": [_TEXT_PARTS, {"type": "null"}]},
+    )
+
+
+MODEL = Field(None, description="`models/` and the name in the path, or nothing.")
 
 
 class EmbedContentRequest(BaseModel):
-    """`:embedContent`, and each request of a batch. `null` means absent."""
+    """One content to embed, and how."""
 
-    model_config = ConfigDict(extra="forbid", defer_build=True)
+    model_config = ConfigDict(
+        extra="forbid", defer_build=True, json_schema_extra={"required": ["content"], **_TITLE_NEEDS_DOCUMENT}
+    )
 
-    model: str | None = None
+    model: str | None = MODEL
     content: Content | None = None
-    task_type: TaskType | None = Field(None, alias="taskType")
-    title: str | None = None
+    task_type: TaskType | None = Field(
+        None, alias="taskType", description="What the vector is for. Also spelled `task_type`."
+    )
+    title: str | None = Field(
+        None,
+        description="The text's title; only with the taskType RETRIEVAL_DOCUMENT, and for models that take one.",
+    )
     output_dimensionality: Annotated[int, BeforeValidator(_refuse_bool), Field(ge=1, le=INT32)] | None = Field(
-        None, alias="outputDimensionality"
+        None,
+        alias="outputDimensionality",
+        description="How many numbers the vector has; shortened ones have length one. Also `output_dimensionality`.",
+        json_schema_extra=DIMENSIONS_SCHEMA,
     )
 
     @model_validator(mode="before")
@@ -118,12 +153,16 @@ class EmbedContentRequest(BaseModel):
 
 
 class BatchEmbedContentsRequest(BaseModel):
-    """`:batchEmbedContents`."""
+    """Contents to embed, each in its own way."""
 
-    model_config = ConfigDict(extra="forbid", defer_build=True)
+    model_config = ConfigDict(extra="forbid", defer_build=True, json_schema_extra={"required": ["requests"]})
 
-    model: str | None = None
-    requests: list[EmbedContentRequest] | None = None
+    model: str | None = MODEL
+    requests: list[EmbedContentRequest] | None = Field(
+        None,
+        description="One vector each. As many as Google takes, 100, unless the model takes more.",
+        json_schema_extra={"minItems": 1, "maxItems": 100},
+    )
 
 
 def describe_problem(detail: Any) -> tuple[str, str]:  # a pydantic ErrorDetails, which is a TypedDict of its core
@@ -202,6 +241,40 @@ def _check_field(field: str, value: object, path: str) -> None:
         raise UnsupportedParameter(f"'{path}.{field}': only text is embedded, not {OTHER_PARTS[field]}.", param=path)
 
 
+class ContentEmbedding(TypedDict):
+    """A vector."""
+
+    values: list[float]
+
+
+class ModalityTokens(TypedDict):
+    """Tokens of one kind of input."""
+
+    modality: str
+    tokenCount: NotNegative
+
+
+class UsageMetadata(TypedDict):
+    """Tokens of all inputs."""
+
+    promptTokenCount: NotNegative
+    promptTokenDetails: list[ModalityTokens]
+
+
+class EmbedContentResponse(TypedDict):
+    """One vector."""
+
+    embedding: ContentEmbedding
+    usageMetadata: UsageMetadata
+
+
+class BatchEmbedContentsResponse(TypedDict):
+    """One vector per request, in order."""
+
+    embeddings: list[ContentEmbedding]
+    usageMetadata: UsageMetadata
+
+
 def single_response(embedded: Embedded) -> Response:
     """The one vector."""
     (vector,) = embedded.vectors
@@ -217,8 +290,11 @@ def batch_response(embedded: Embedded) -> Response:
 
 
 def _usage(usage: Usage) -> bytes:
-    details = [{"modality": "TEXT", "tokenCount": usage.tokens}]
-    return orjson.dumps({"promptTokenCount": usage.tokens, "promptTokenDetails": details})
+    metadata: UsageMetadata = {
+        "promptTokenCount": usage.tokens,
+        "promptTokenDetails": [{"modality": "TEXT", "tokenCount": usage.tokens}],
+    }
+    return orjson.dumps(metadata)
 
 
 WIRE_ERRORS: Mapping[type[GatewayError], tuple[int, str]] = {
@@ -246,6 +322,27 @@ WIRE_ERRORS: Mapping[type[GatewayError], tuple[int, str]] = {
 }
 
 
+Detail = Annotated[
+    dict[str, Any],  # JSON of the kind that `@type` names
+    Meta(extra_json_schema={"required": ["@type"], "properties": {"@type": {"type": "string"}}}),
+]
+
+
+class StatusObject(TypedDict):
+    """What is wrong."""
+
+    code: int
+    message: str
+    status: str
+    details: NotRequired[list[Detail]]
+
+
+class Status(TypedDict):
+    """google.rpc.Status."""
+
+    error: StatusObject
+
+
 def render_error(error: GatewayError) -> Response:
     """google.rpc.Status, with the details that its clients show."""
     status, code = WIRE_ERRORS[type(error)]
@@ -255,10 +352,11 @@ def render_error(error: GatewayError) -> Response:
             status, code = 403, "PERMISSION_DENIED"  # what Google answers to callers without any key
         case errors.Unauthenticated():
             message = f"API key not valid. Please pass a valid API key. {message}"  # clients look for these words
-    shown: dict[str, Any] = {"code": status, "message": message, "status": code}
+    shown: StatusObject = {"code": status, "message": message, "status": code}
     if details := list(_details(error)):
         shown["details"] = details
-    return Response(body=orjson.dumps({"error": shown}), status=status, headers=retry_headers(error))
+    body: Status = {"error": shown}
+    return Response(body=orjson.dumps(body), status=status, headers=retry_headers(error))
 
 
 def _details(error: GatewayError) -> Iterator[dict[str, Any]]:
@@ -292,6 +390,11 @@ def _place(error: InvalidRequest) -> str:
     return error.param or ""
 
 
+def from_googles_client(scope: Scope) -> bool:
+    """Whether Google's clients ask: all on paths of their own, those with Google's credential on `/v1/models`."""
+    return not scope["path"].startswith(f"{SHARED}/models") or has_googles_credential(scope)
+
+
 def has_googles_credential(scope: Scope) -> bool:
     """Whether a request on a path shared with OpenAI's clients comes from Google's."""
     if any(name == b"x-goog-api-key" for name, _ in scope["headers"]):
@@ -301,6 +404,9 @@ def has_googles_credential(scope: Scope) -> bool:
 
 DIALECT = Dialect(
     name="gemini",
+    description="Gemini. Every field may be spelled in camelCase or in snake_case.",
+    wire_errors=WIRE_ERRORS,
+    error=Status,
     render_error=render_error,
     paths=(
         "POST /v1beta/models/{model}:embedContent",
@@ -314,20 +420,26 @@ DIALECT = Dialect(
 
 router = DialectRouter(DIALECT)
 
-UNSHARED = ("/v1beta", "/gemini/v1beta", "/gemini/v1", "/gemini")
-"""Where nobody but Google's clients asks."""
-
 SHARED = "/v1"
+"""Where OpenAI's clients ask too."""
 
+BASES = ("/v1beta", "/gemini/v1beta", "/gemini/v1", "/gemini", SHARED)
 
 KINDS = ("models", "tunedModels")
 
 
 def _verb_paths(verb: str) -> Iterator[str]:
-    return (f"{base}/{kind}/{{name:path}}:{verb}" for base in (*UNSHARED, SHARED) for kind in KINDS)
+    return (f"{base}/{kind}/{{name:path}}:{verb}" for base in BASES for kind in KINDS)
 
 
-@router.endpoint("POST", *_verb_paths("embedContent"))
+@router.endpoint(
+    "POST",
+    *_verb_paths("embedContent"),
+    summary="Embed one content",
+    operation_id="embedContent",
+    body=EmbedContentRequest,
+    answer=EmbedContentResponse,
+)
 async def embed_content(context: Context) -> Response:
     """One vector."""
     body = context.read(EmbedContentRequest, describe_problem)
@@ -336,7 +448,14 @@ async def embed_content(context: Context) -> Response:
     return single_response(await context.embed(to_core([body], name, context.cache_use())))
 
 
-@router.endpoint("POST", *_verb_paths("batchEmbedContents"))
+@router.endpoint(
+    "POST",
+    *_verb_paths("batchEmbedContents"),
+    summary="Embed several contents",
+    operation_id="batchEmbedContents",
+    body=BatchEmbedContentsRequest,
+    answer=BatchEmbedContentsResponse,
+)
 async def batch_embed_contents(context: Context) -> Response:
     """One vector per request, in order."""
     body = context.read(BatchEmbedContentsRequest, describe_problem)

@@ -4,35 +4,79 @@ https://ai.google.dev/api/models
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 import orjson
 
-from gateway.core.catalogue import Model
+from gateway.core.catalogue import Model, NotNegative
 from gateway.core.errors import InvalidRequest
 from gateway.dialects._context import RequestContext
 from gateway.dialects._response import Response
 from gateway.dialects._router import Context, DialectRouter
-from gateway.dialects.gemini import DIALECT, INT32, SHARED, UNSHARED, has_googles_credential
+from gateway.dialects.gemini import BASES, DIALECT, INT32, from_googles_client
 
 DIGITS_OF_INT32 = 10
 
 PAGE_PARAMETERS = (("pageSize", "page_size"), ("pageToken", "page_token"))
 """Each in both spellings."""
 
+PAGING: dict[str, Any] = {
+    "parameters": [
+        {
+            "name": "pageSize",
+            "in": "query",
+            "description": "Models on a page: 50 if not given, or empty; 1,000 at most. What is no number is a 400.",
+            "schema": {"anyOf": [{"type": "integer", "minimum": 0, "maximum": INT32}, {"const": ""}]},
+        },
+        {
+            "name": "pageToken",
+            "in": "query",
+            "description": "The nextPageToken of the page before.",
+            "schema": {"type": "string"},
+        },
+    ]
+}
+
 router = DialectRouter(DIALECT)
 
 
-@router.endpoint("GET", f"{SHARED}/models", only_if=has_googles_credential)
-@router.endpoint("GET", *(f"{base}/models" for base in UNSHARED))
+class GeminiModel(TypedDict):
+    """A model."""
+
+    name: str
+    version: str
+    displayName: str
+    description: str
+    inputTokenLimit: NotNegative
+    outputTokenLimit: NotNegative
+    supportedGenerationMethods: list[str]
+
+
+class GeminiModelList(TypedDict):
+    """A page of models."""
+
+    models: list[GeminiModel]
+    nextPageToken: NotRequired[str]
+
+
+@router.endpoint(
+    "GET",
+    *(f"{base}/models" for base in BASES),
+    only_if=from_googles_client,
+    summary="List models",
+    operation_id="listGeminiModels",
+    answer=GeminiModelList,
+    openapi_extra=PAGING,
+)
 async def list_models(context: Context) -> Response:
     """The models this key may use here, a page at a time."""
     models = await context.gateway.models.every(context.caller)
     size, token = (_asked_once(context, *spellings) for spellings in PAGE_PARAMETERS)
     page, following = _page(models, size, token)
-    body: dict[str, Any] = {"models": [model_resource(model) for model in page]}
-    # An empty token, or one that leads to an empty page, makes Google's clients fail.
-    return Response(body=orjson.dumps(body | ({"nextPageToken": following} if following else {})))
+    body: GeminiModelList = {"models": [model_resource(model) for model in page]}
+    if following:  # an empty token, or one that leads to an empty page, makes Google's clients fail
+        body["nextPageToken"] = following
+    return Response(body=orjson.dumps(body))
 
 
 def _asked_once(context: RequestContext, name: str, other_spelling: str) -> str:
@@ -56,15 +100,21 @@ def _number(size: str) -> int:
     return min(int(size or 0) or 50, 1000)
 
 
-@router.endpoint("GET", f"{SHARED}/models/{{name:path}}", only_if=has_googles_credential)
-@router.endpoint("GET", *(f"{base}/models/{{name:path}}" for base in UNSHARED))
+@router.endpoint(
+    "GET",
+    *(f"{base}/models/{{name:path}}" for base in BASES),
+    only_if=from_googles_client,
+    summary="Show a model",
+    operation_id="getGeminiModel",
+    answer=GeminiModel,
+)
 async def get_model(context: Context) -> Response:
     """One model, by its name or alias."""
     model = await context.gateway.models.one(context.path_params["name"], context.caller)
     return Response(body=orjson.dumps(model_resource(model)))
 
 
-def model_resource(model: Model) -> dict[str, Any]:
+def model_resource(model: Model) -> GeminiModel:
     """Google's Model."""
     return {
         "name": f"models/{model.name}",

@@ -3,15 +3,11 @@
 https://platform.openai.com/docs/api-reference/embeddings
 """
 
-from typing import Annotated
-
-from fastapi import Depends
-
 from gateway.core import errors
 from gateway.core.errors import GatewayError
 from gateway.dialects import _openai_shape as shape
 from gateway.dialects import ctyun
-from gateway.dialects._context import Dialect, RequestContext
+from gateway.dialects._context import Dialect
 from gateway.dialects._openai_models import add_model_routes
 from gateway.dialects._response import Response
 from gateway.dialects._router import Context, DialectRouter
@@ -47,6 +43,9 @@ def render_error(error: GatewayError) -> Response:
 
 DIALECT = Dialect(
     name="openai",
+    description="OpenAI, and Clovis and Langdock, who speak its words.",
+    wire_errors=WIRE_ERRORS,
+    error=shape.OpenAIError,
     render_error=render_error,
     follows_redirects=True,
     paths=(
@@ -59,22 +58,36 @@ DIALECT = Dialect(
 
 router = DialectRouter(DIALECT)
 
-BASES = ("/v1", "/openai/{region}/v1", "/api/public/openai/{region}/v1")
+BASE = "/v1"
+"""Ctyun's customers share it: their keys say so."""
+
+REGIONAL = ("/openai/{region}/v1", "/api/public/openai/{region}/v1")
+"""Langdock's, whatever the key."""
 
 
-async def speaking_as_the_key(context: Context) -> RequestContext:
-    """Ctyun's customers share `/v1`: their keys say so. A path that names a region is Langdock's, whatever the key."""
-    if context.caller.dialect == ctyun.DIALECT.name and "region" not in context.path_params:
-        context.dialect = ctyun.DIALECT
-    return context
-
-
-@router.endpoint("POST", *(f"{base}/embeddings" for base in BASES))
-async def embeddings(context: Annotated[RequestContext, Depends(speaking_as_the_key)]) -> Response:
+@router.endpoint(
+    "POST",
+    f"{BASE}/embeddings",
+    shared_with=ctyun.DIALECT,
+    summary="Embed texts",
+    operation_id="createEmbeddings",
+    body=shape.EmbeddingsBody,
+    answer=shape.Embeddings,
+)
+@router.endpoint(
+    "POST",
+    *(f"{base}/embeddings" for base in REGIONAL),
+    summary="Embed texts in the region of this address",
+    operation_id="createRegionalEmbeddings",
+    body=shape.EmbeddingsBody,
+    answer=shape.Embeddings,
+)
+async def embeddings(context: Context) -> Response:
     """One vector per input, in input order."""
     body = context.read(shape.EmbeddingsBody)
     embedded = await context.embed(shape.to_core(body, context.cache_use(), model=body.model))
     return shape.from_core(embedded, body.encoding_format or "float", fields=context.dialect.vector_fields)
 
 
-add_model_routes(router, *BASES)
+add_model_routes(router, BASE)
+add_model_routes(router, *REGIONAL, whose="Regional")

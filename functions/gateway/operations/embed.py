@@ -67,11 +67,11 @@ class Embed:
             facts += Facts(route=plan.route.name)
             with segment("cache"):
                 known = await self._cached(plan)
-            facts += _hits_and_misses(plan, known)
             missing = plan.missing(known)
             with segment("allowance"):
                 reservation = await self._reserve(plan, caller, missing)
-            facts += Facts(allowance=reservation)
+            # Only now: a request that is refused has neither hit nor missed anything.
+            facts += _hits_and_misses(plan, known) + Facts(allowance=reservation)
             fresh, asked, failure = await self._compute(plan, missing)
             facts += asked
             writes += self._begin_writes(plan, reservation, fresh, facts.billed_tokens)

@@ -1,13 +1,13 @@
 """Which addresses a provider may have: public ones, over TLS, so that a row in the catalogue cannot reach inside.
 
-`check_url` reads what an operator wrote; `public_addresses` resolves a name just before connecting, and the
-connection then goes to an address it returned. Networks: IANA's IPv4 and IPv6 special-purpose registries.
+`check_url` reads what an operator wrote; `check_addresses` reads what a name led to just before connecting, and the
+connection then goes to an address that it saw. Networks: IANA's IPv4 and IPv6 special-purpose registries.
 """
 
 import ipaddress
 import re
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from urllib.parse import SplitResult, urlsplit
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -87,19 +87,18 @@ def resolve_by_system(host: str, port: int) -> list[str]:
     return list(dict.fromkeys(str(address[0]) for *_, address in found))
 
 
-def public_addresses(
-    host: str, port: int, *, allow_loopback: bool = False, resolve: Resolve = resolve_by_system
-) -> list[str]:
-    """The IP addresses behind a host, every one of them checked.
+def check_addresses(host: str, addresses: Iterable[str], *, allow_loopback: bool = False) -> None:
+    """Raises `AddressRefused` unless every IP address behind a host is one that it may lead to.
 
-    Raises `AddressRefused` if a single one is not public: a name that leads inside, even at times, is a trap.
-    Raises `OSError` if the name cannot be resolved.
+    A public name that leads inside, even at times, is a trap. So is `localhost` where it leads elsewhere: it may be
+    asked over plain HTTP, and keys and texts must not leave this machine in the open.
     """
     literal = literal_address(host)
-    found = [str(literal)] if literal else resolve(host, port)
-    for text in found:
-        _check_address(host, ipaddress.ip_address(text), allow_loopback=allow_loopback)
-    return found
+    local = literal.is_loopback if literal else is_local_name(host)
+    for address in map(ipaddress.ip_address, addresses):
+        if local and not address.is_loopback:
+            raise AddressRefused(f"{host} leads to {address}, which is not this machine.")
+        _check_address(host, address, allow_loopback=allow_loopback and local)
 
 
 def literal_address(host: str) -> Address | None:

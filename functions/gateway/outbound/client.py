@@ -1,234 +1,184 @@
-"""Connections to vendors: to checked addresses only, kept alive between requests, one call on each at a time.
+"""Calls to hosts that an operator named: vendors, and documents of identity providers. One httpx client for all.
 
-A frozen Lambda function does not see its connections die, so a kept one is looked at before it is used, and a call
-that dies on it before any reply began is sent once more on a new one.
+httpx has no place for a network backend in its own transport, so `_Transport` is httpx's, shortened, over httpcore's
+connection pool with `network.py` below it. Importing this imports httpx (25 ms): it is done at the first call.
 """
 
 import asyncio
 import ssl
-import time
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from functools import cache, cached_property, lru_cache
-from ipaddress import ip_address
-from threading import Lock
-from typing import NamedTuple
-from urllib.parse import urlsplit
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from functools import lru_cache
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 
-import msgspec
+import httpcore
+import httpx
 
-from gateway.connection import Connection, open_connection, seconds_until
-from gateway.http1 import BadHeader, HttpReply, Unanswered, write_head
-from gateway.outbound.addresses import (
-    AddressRefused,
-    Resolve,
-    check_url,
-    is_local_name,
-    literal_address,
-    public_addresses,
-    resolve_by_system,
+from gateway.outbound.addresses import AddressRefused, Resolve, check_url, resolve_by_system
+from gateway.outbound.authorities import shared_ssl_context
+from gateway.outbound.messages import (
+    BadHeader,
+    ConnectionEnded,
+    HttpCall,
+    HttpReply,
+    MalformedReply,
+    ReplyTooLarge,
+    encode_headers,
 )
+from gateway.outbound.network import PROGRESS, CheckedNetwork, Progress, Stream
 
 CONNECT_TIMEOUT = 3.0
 """Seconds for the name's address, a connection to it, and TLS."""
+MAX_CONNECTIONS = 32
+"""Under way at once; more calls wait for their turn."""
 MAX_IDLE = 16
-"""Connections kept per origin: more than one request's calls at a time are never needed."""
+"""Connections kept: more than one request's calls at a time are never needed."""
 MAX_IDLE_TIME = 240.0
 """Seconds. A NAT gateway forgets connections after 350, and says so only to the next call."""
-MAX_SIDE_BY_SIDE = 32
-"""Calls at once that are not alone; more wait for their turn."""
-MAX_NAMES = 4
-"""Names looked up at once."""
 
-DEFAULT_PORTS = {"https": 443, "http": 80}
-FRAMING = frozenset({"content-length", "transfer-encoding"})
+# A reply is read as it is: decompressing one could take any amount of memory.
+HEADERS = {"accept-encoding": "identity", "user-agent": "embeddings-gateway"}
 
 
-class HttpCall(msgspec.Struct, frozen=True, kw_only=True):
-    """What to send. `headers` do not repeat what the address and the body tell: host, content-length."""
-
-    url: str
-    body: bytes
-    headers: Mapping[str, str] = {}
-    method: str = "POST"
-
-
-class Origin(NamedTuple):
-    """Whom a connection leads to."""
-
-    scheme: str
-    host: str
-    port: int
-
-
-@cache
-def shared_ssl_context() -> ssl.SSLContext:
-    """The system's certificate authorities, loaded once (20 ms); those of certifi where the system has none."""
-    context = ssl.create_default_context()
-    if not context.cert_store_stats()["x509_ca"]:
-        import certifi  # noqa: PLC0415  (a system without authorities is rare)
-
-        context.load_verify_locations(certifi.where())
-    return context
-
-
-class Connections:
-    """Sends calls. One object for all vendors; `allow_loopback` is for the local stack and tests."""
+class HttpClient:
+    """Sends calls. One object for all hosts; `allow_loopback` is for the local stack and tests."""
 
     def __init__(
         self,
         *,
         allow_loopback: bool = False,
-        ssl_context: Callable[[], ssl.SSLContext] = shared_ssl_context,
+        ssl_context: ssl.SSLContext | None = None,
         resolve: Resolve = resolve_by_system,
         connect_timeout: float = CONNECT_TIMEOUT,
     ) -> None:
         self._allow_loopback = allow_loopback
-        self._ssl_context = ssl_context
-        self._resolve = resolve
-        self._connect_timeout = connect_timeout
-        self._idle: dict[Origin, list[Connection]] = {}
-        self._lock = Lock()
+        pool = httpcore.AsyncConnectionPool(
+            ssl_context=ssl_context or shared_ssl_context(),
+            max_connections=MAX_CONNECTIONS,
+            max_keepalive_connections=MAX_IDLE,
+            keepalive_expiry=MAX_IDLE_TIME,
+            network_backend=CheckedNetwork(
+                resolve=resolve, allow_loopback=allow_loopback, connect_timeout=connect_timeout
+            ),
+        )
+        self._client = httpx.AsyncClient(
+            transport=_Transport(pool),
+            headers=HEADERS,
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
+            timeout=None,  # noqa: S113  (asyncio.timeout is around the whole call)
+            trust_env=False,
+        )
 
-    async def send(self, call: HttpCall, *, limit: int, timeout: float, alone: bool = False) -> HttpReply:  # noqa: ASYNC109
+    async def send(self, call: HttpCall, *, limit: int, timeout: float) -> HttpReply:  # noqa: ASYNC109
         """The reply to one call, of at most `limit` bytes, within `timeout` seconds; a redirect is a reply, too.
-
-        A call that is `alone` is waited for here; others in a thread each, so that all of them go on.
 
         Raises `AddressRefused`, `BadHeader`, `MalformedReply`, and `OSError`: `TimeoutError`, `ConnectionEnded`, TLS
         and DNS errors.
         """
-        deadline = time.monotonic() + timeout
-        if alone:
-            return self._send(call, limit, deadline)
-        return await asyncio.wrap_future(self._threads.submit(self._send, call, limit, deadline))
+        request = self._request(call)
+        if timeout <= 0:
+            raise TimeoutError  # a call whose reply nobody waits for would be paid all the same
+        async with asyncio.timeout(timeout):
+            try:
+                return await self._exchange(request, limit, progress := Progress())
+            except ConnectionEnded:
+                # A connection that was kept may have ended unseen. If it brought no byte, the call was not answered.
+                if progress.connected or progress.heard:
+                    raise
+            return await self._exchange(request, limit, Progress(wants_new=True))
 
-    def close(self) -> None:
+    async def aclose(self) -> None:
         """Close what is kept."""
-        for origin in list(self._idle):
-            self._close_idle(origin)
+        await self._client.aclose()
 
-    def _send(self, call: HttpCall, limit: int, deadline: float) -> HttpReply:
-        origin, begin = _prepared(call.method, call.url, tuple(call.headers.items()), self._allow_loopback)
-        head = b"%bcontent-length: %d\r\n\r\n" % (begin, len(call.body))
-        message = _Message(head, call.body, limit, deadline)
-        if time.monotonic() >= deadline:
-            raise TimeoutError  # to ask without waiting for the answer would be paid all the same
-        kept = self._take(origin)
-        if kept:
-            try:
-                return self._exchange(origin, kept, message)
-            except Unanswered:
-                self._close_idle(origin)  # they are as old as this one
-        return self._exchange(origin, self._connect(origin, deadline), message)
+    def _request(self, call: HttpCall) -> httpx.Request:
+        url, headers = _checked(call.url, tuple(call.headers.items()), allow_loopback=self._allow_loopback)
+        return self._client.build_request(call.method, url, headers=headers, content=call.body)
 
-    def _exchange(self, origin: Origin, connection: Connection, message: "_Message") -> HttpReply:
+    async def _exchange(self, request: httpx.Request, limit: int, progress: Progress) -> HttpReply:
+        """One request and its reply; httpcore's errors become ours here."""
+        PROGRESS.set(progress)
         try:
-            with suppress(ConnectionError):  # who hangs up on a long call may have said why
-                connection.send(message.head, message.body, seconds_until(message.deadline))
-            reply = connection.receive(seconds_until(message.deadline), message.limit)
-        except BaseException:
-            connection.close()  # a reply that comes too late is nobody's
-            raise
-        self._keep(origin, connection)
-        return reply
-
-    def _connect(self, origin: Origin, deadline: float) -> Connection:
-        deadline = min(deadline, time.monotonic() + self._connect_timeout)
-
-        def resolve(host: str, port: int) -> list[str]:
-            # The system's own patience would outlast every request.
-            return self._names.submit(self._resolve, host, port).result(seconds_until(deadline))
-
-        addresses = public_addresses(
-            origin.host, origin.port, allow_loopback=self._may_be_loopback(origin), resolve=resolve
-        )
-        _check_plain_http(origin, addresses)
-        return self._connect_to_first(addresses, origin, deadline)
-
-    def _may_be_loopback(self, origin: Origin) -> bool:
-        # A public name that leads to this machine is a trap even where this machine itself may be named.
-        literal = literal_address(origin.host)
-        named = literal.is_loopback if literal else is_local_name(origin.host)
-        return self._allow_loopback and named
-
-    def _connect_to_first(self, addresses: list[str], origin: Origin, deadline: float) -> Connection:
-        """A connection to the first address that takes one."""
-        failure: OSError = ConnectionError("the name leads to no address")
-        tls = self._ssl_context() if origin.scheme == "https" else None
-        for address in addresses:
-            try:
-                # The certificate is the name's, not the address's.
-                return open_connection(
-                    address, origin.port, seconds_until(deadline), tls, name=origin.host, deadline=deadline
-                )
-            except ssl.SSLError:
-                raise  # another address would hardly have another certificate
-            except OSError as error:
-                failure = error
-        raise failure
-
-    def _take(self, origin: Origin) -> Connection | None:
-        with self._lock:
-            idle = self._idle.get(origin)
-            while idle:
-                connection = idle.pop()
-                if time.time() - connection.idle_since < MAX_IDLE_TIME and connection.is_quiet():
-                    return connection
-                connection.close()
-        return None
-
-    def _keep(self, origin: Origin, connection: Connection) -> None:
-        connection.idle_since = time.time()
-        with self._lock:
-            idle = self._idle.setdefault(origin, [])
-            if connection.reusable and len(idle) < MAX_IDLE:
-                idle.append(connection)
-                return
-        connection.close()
-
-    def _close_idle(self, origin: Origin) -> None:
-        with self._lock:
-            for connection in self._idle.pop(origin, []):
-                connection.close()
-
-    @cached_property
-    def _threads(self) -> ThreadPoolExecutor:
-        return ThreadPoolExecutor(MAX_SIDE_BY_SIDE, thread_name_prefix="vendor")
-
-    @cached_property
-    def _names(self) -> ThreadPoolExecutor:
-        return ThreadPoolExecutor(MAX_NAMES, thread_name_prefix="name")
+            async with aclosing(await self._client.send(request, stream=True)) as response:
+                return HttpReply(response.status_code, await _read(response, limit), response.headers)
+        except httpcore.RemoteProtocolError as error:
+            if progress.ended:
+                raise ConnectionEnded(
+                    f"the connection ended {'within' if progress.heard else 'before'} the reply"
+                ) from error
+            raise MalformedReply("it is not HTTP/1.1") from error
+        except httpcore.LocalProtocolError:
+            raise BadHeader("h11 cannot send this call.") from None  # its message repeats a header's value
 
 
-class _Message(NamedTuple):
-    """A call as it is sent; `limit` is the longest reply in bytes, `deadline` on the monotonic clock."""
-
-    head: bytes
-    body: bytes
-    limit: int
-    deadline: float
-
-
-def _check_plain_http(origin: Origin, addresses: list[str]) -> None:
-    """Keys and texts do not leave this machine in the open, whatever its resolver takes `localhost` for."""
-    if origin.scheme == "http" and not all(ip_address(address).is_loopback for address in addresses):
-        raise AddressRefused(f"{origin.host} is not this machine; http:// is permitted to nowhere else.")
+async def _read(response: httpx.Response, limit: int) -> bytearray:
+    encoding = response.headers.get("content-encoding", "identity")
+    if encoding != "identity":
+        raise MalformedReply(f"it is compressed ({encoding}), which was not asked for")
+    body = bytearray()
+    async for part in response.aiter_raw():
+        body += part
+        if len(body) > limit:
+            raise ReplyTooLarge(f"it is longer than {limit} bytes")
+    return body
 
 
 @lru_cache(maxsize=64)
-def _prepared(
-    method: str,
-    url: str,
-    headers: tuple[tuple[str, str], ...],
-    allow_loopback: bool,  # noqa: FBT001
-) -> tuple[Origin, bytes]:
-    """Whom calls of this kind go to, and the head they begin with; raises `AddressRefused`, `BadHeader`."""
-    if any(name.lower() in FRAMING for name, _ in headers):
-        raise BadHeader("The length of a call is for the gateway to tell.")
+def _checked(
+    url: str, headers: tuple[tuple[str, str], ...], *, allow_loopback: bool
+) -> tuple[httpx.URL, list[tuple[bytes, bytes]]]:
+    """Where calls of this kind go, and their headers; raises `AddressRefused`, `BadHeader`."""
     check_url(url.partition("?")[0], allow_loopback=allow_loopback)
-    parts = urlsplit(url)
-    origin = Origin(parts.scheme, parts.hostname or "", parts.port or DEFAULT_PORTS[parts.scheme])
-    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    return origin, write_head(method, target, {"host": parts.netloc, **dict(headers)}).removesuffix(b"\r\n")
+    try:
+        return httpx.URL(url), encode_headers(dict(headers))
+    except httpx.InvalidURL as error:
+        raise AddressRefused(f"{url!r} is not a URL: {error}.") from error
+
+
+class _Transport(httpx.AsyncBaseTransport):
+    """`httpx.AsyncHTTPTransport` over a pool that was made elsewhere."""
+
+    def __init__(self, pool: httpcore.AsyncConnectionPool) -> None:
+        self._pool = pool
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        url = request.url
+        reply = await self._pool.handle_async_request(
+            httpcore.Request(
+                method=request.method,
+                url=httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path),
+                headers=request.headers.raw,
+                content=request.stream,
+                extensions=request.extensions,
+            )
+        )
+        return httpx.Response(reply.status, headers=reply.headers, stream=_Body(reply), extensions=reply.extensions)
+
+    async def aclose(self) -> None:
+        await self._pool.aclose()
+
+
+class _Body(httpx.AsyncByteStream):
+    """A reply's body. Once it is closed, its connection may carry the next call, unless more than the reply arrived."""
+
+    def __init__(self, reply: httpcore.Response) -> None:
+        self._reply = reply
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for part in self._reply.aiter_stream():
+            yield part
+
+    async def aclose(self) -> None:
+        stream = self._reply.extensions["network_stream"]
+        if isinstance(stream, Stream):
+            stream.spoiled = bool(_beyond(self._reply))
+        await self._reply.aclose()
+
+
+def _beyond(reply: httpcore.Response) -> bytes:
+    """Bytes that arrived after the end of a reply.
+
+    httpcore keeps them and would read them as the reply to the next call; there is no public way to see them.
+    """
+    beyond: bytes = reply.stream._stream._connection._h11_state.trailing_data[0]  # type: ignore[union-attr]  # noqa: SLF001
+    return beyond

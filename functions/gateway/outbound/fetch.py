@@ -1,11 +1,14 @@
-"""Documents that an operator named by their address, fetched as carefully as vendors are asked: to checked addresses
+"""Documents that an operator named by their address, fetched as carefully as vendors are asked: from checked addresses
 only, and without following redirects.
 """
 
 from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
 
-from gateway.http1 import MalformedReply
-from gateway.outbound.client import Connections, HttpCall
+from gateway.outbound.messages import HttpCall, MalformedReply
+
+if TYPE_CHECKING:
+    from gateway.outbound.client import HttpClient
 
 OK = 200
 LIMIT = 1024 * 1024
@@ -14,14 +17,15 @@ TIMEOUT = 5.0
 """Seconds."""
 
 
-def document_fetcher(*, allow_loopback: bool) -> Callable[[str], Awaitable[bytes]]:
-    """A function that gets what lies at an address; it raises `OSError`, and `AddressRefused`, a `ValueError`."""
-    connections = Connections(allow_loopback=allow_loopback)
+def document_fetcher(client: Callable[[], "HttpClient"]) -> Callable[[str], Awaitable[bytes]]:
+    """A function that gets what lies at an address; it raises `OSError`, and `AddressRefused`, a `ValueError`.
+
+    `client` is called at the first fetch: what it returns imports httpx.
+    """
 
     async def fetch(url: str) -> bytes:
         try:
-            call = HttpCall(method="GET", url=url, body=b"")
-            reply = await connections.send(call, limit=LIMIT, timeout=TIMEOUT)
+            reply = await client().send(HttpCall(method="GET", url=url, body=b""), limit=LIMIT, timeout=TIMEOUT)
         except MalformedReply as error:
             raise OSError("the reply is not HTTP") from error
         if reply.status != OK:

@@ -3,7 +3,7 @@
 Files are imported when a model first needs them: a cold start that answers from the cache imports none.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, cast
@@ -14,21 +14,22 @@ from gateway.core.ports import Provider, ProviderKeys
 
 if TYPE_CHECKING:
     from gateway.aws.lambda_functions import Functions
-    from gateway.outbound.client import Connections
-    from gateway.providers._http import Vendor
+    from gateway.outbound.client import HttpClient
+    from gateway.providers._vendor import Vendor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderDependencies:
     """What providers are made of.
 
-    `embedded_function` is the name of our own model's function, `functions` invokes it.
+    `client` makes the HTTP client when it is first called, and returns it from then on. `embedded_function` is the name
+    of our own model's function, `functions` invokes it.
     """
 
     keys: ProviderKeys
+    client: "Callable[[], HttpClient]"
     embedded_function: str
     functions: "Functions"
-    allow_loopback: bool = False
 
 
 @dataclass(slots=True)
@@ -36,7 +37,6 @@ class Providers:
     """Kind → provider, made when first asked for: `Providers(parts)("openai")`."""
 
     parts: ProviderDependencies
-    connections: "Connections | None" = None
     _made: dict[str, Provider] = field(default_factory=dict)
 
     def __call__(self, kind: str) -> Provider:
@@ -52,14 +52,6 @@ class Providers:
             raise ProviderUnavailable(f"This version of the gateway has no provider of the kind {kind!r}.")
         return make(self)
 
-    def shared_connections(self) -> "Connections":
-        """The one object that keeps connections to vendors."""
-        from gateway.outbound.client import Connections  # noqa: PLC0415  (see the module's docstring)
-
-        if self.connections is None:
-            self.connections = Connections(allow_loopback=self.parts.allow_loopback)
-        return self.connections
-
 
 @dataclass(frozen=True, slots=True)
 class OverHttp:
@@ -68,13 +60,11 @@ class OverHttp:
     name: str
 
     def __call__(self, providers: Providers) -> Provider:
-        from gateway.providers._http import HttpProvider  # noqa: PLC0415  (see the module's docstring)
+        from gateway.providers._credentials import KeyCredentials  # noqa: PLC0415  (see the module's docstring)
+        from gateway.providers._http import HttpProvider  # noqa: PLC0415  (likewise)
 
-        return HttpProvider(
-            vendor=self.vendor(),
-            keys=providers.parts.keys,
-            connections=providers.shared_connections(),
-        )
+        parts = providers.parts
+        return HttpProvider(vendor=self.vendor(), credentials=KeyCredentials(parts.keys), client=parts.client())
 
     def vendor(self) -> "Vendor":
         """The vendor's module."""
@@ -90,6 +80,7 @@ def in_own_lambda(providers: Providers) -> Provider:
 
 
 KINDS: Mapping[str, Callable[[Providers], Provider]] = {
+    "cohere": OverHttp("cohere"),
     "openai": OverHttp("openai"),
     "embedded": in_own_lambda,
 }
@@ -100,9 +91,7 @@ def check_provider(provider: catalogue.Provider, *, allow_loopback: bool = False
 
     Raises a `ValueError` whose message is a sentence for the operator.
     """
-    make = KINDS.get(provider.kind)
-    if make is None:
-        raise ValueError(f"Provider {provider.name!r}: there is no kind {provider.kind!r}, only {', '.join(KINDS)}.")
+    make = _find_kind(provider)
     if provider.url is not None:
         from gateway.outbound.addresses import check_url  # noqa: PLC0415  (see the module's docstring)
 
@@ -110,10 +99,49 @@ def check_provider(provider: catalogue.Provider, *, allow_loopback: bool = False
     _check_settings(provider, make)
 
 
+def _find_kind(provider: catalogue.Provider) -> Callable[[Providers], Provider]:
+    make = KINDS.get(provider.kind)
+    if make is None:
+        raise ValueError(f"Provider {provider.name!r}: there is no kind {provider.kind!r}, only {', '.join(KINDS)}.")
+    return make
+
+
 def _check_settings(provider: catalogue.Provider, make: Callable[[Providers], Provider]) -> None:
-    from gateway.providers._http import read_settings  # noqa: PLC0415  (see the module's docstring)
+    from gateway.providers._vendor import read_settings  # noqa: PLC0415  (see the module's docstring)
 
     if isinstance(make, OverHttp):
         read_settings(provider, make.vendor().Settings)
     elif provider.settings:
         raise ValueError(f"Settings of provider {provider.name!r}: the kind {provider.kind!r} has none.")
+
+
+def check_route(model: catalogue.Model, route: catalogue.Route, provider: catalogue.Provider) -> None:
+    """Whether a route's provider can be asked what the model promises.
+
+    Raises a `ValueError` whose message is a sentence for the operator; not for what `check_provider` refuses already.
+    """
+    try:
+        words, accepts_title, accepts_tokens = _abilities(provider)
+    except ValueError:
+        return
+    missing = sorted(purpose for purpose, rule in model.purposes.items() if rule == "native" and purpose not in words)
+    problems = {
+        f"no word for {', '.join(missing)}; give it by the setting purposes": bool(missing),
+        "no place for a title, which the model accepts": model.accepts_title and not accepts_title,
+        "no place for token ids, which the route accepts": route.accepts_tokens and not accepts_tokens,
+    }
+    for problem, applies in problems.items():
+        if applies:
+            raise ValueError(f"Route {route.name!r}: its provider {provider.name!r} has {problem}.")
+
+
+def _abilities(provider: catalogue.Provider) -> tuple[Collection[str], bool, bool]:
+    """The purposes that a provider has words for, and whether it takes a title and token ids."""
+    from gateway.providers._vendor import purpose_words, read_settings  # noqa: PLC0415  (see the module's docstring)
+
+    make = _find_kind(provider)
+    if not isinstance(make, OverHttp):
+        return (), False, False
+    vendor = make.vendor()
+    words = purpose_words(vendor.PURPOSES, read_settings(provider, vendor.Settings))
+    return words, vendor.ACCEPTS_TITLE, vendor.ACCEPTS_TOKENS

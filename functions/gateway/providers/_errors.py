@@ -1,14 +1,16 @@
 """What vendors say when they refuse, in the many shapes they say it, as causes of ours.
 
 Shapes: OpenAI and Azure (`error` object), Google (the same, perhaps in an array, with `details`), Mistral, TEI and
-vLLM (flat `message`), Cohere and API gateways (`message` alone), Voyage, Jina and FastAPI (`detail`).
+vLLM (flat `message`), Cohere and API gateways (`message` alone), Voyage, Jina and FastAPI (`detail`). The codes and
+sentences of a vendor are an `ErrorTable` in its own file: `<vendor>.py`, or `errors/<vendor>.py` for one that speaks
+OpenAI.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
@@ -22,30 +24,18 @@ from gateway.core.errors import (
     ProviderUnavailable,
     RequestTooLarge,
 )
-from gateway.http1 import HttpReply
+from gateway.outbound.messages import HttpReply
 
 MAX_MESSAGE = 1000
 """Characters of a vendor's message that reach a caller."""
 MAX_PROBLEMS = 5
-"""Of a list of problems, those that are told."""
+"""Problems of a list that reach a caller."""
 
 _FIRST_CLIENT_ERROR, _FIRST_SERVER_ERROR = 400, 500
 
 # Keys, and numbers of the operator's accounts, that vendors put into their messages.
 _SECRETS = re.compile(
     r"\b(?:sk|pk|rk)-[\w*.-]{4,}|\bAIza[\w*-]{8,}|\b(?:org|proj)[-_][A-Za-z0-9]{12,}|\bBearer\s+[\w.~+/=*-]{8,}"
-)
-
-# Code or type: the words of those who have one.
-TOO_LONG_CODES = frozenset({"context_length_exceeded"})
-TOO_LARGE_CODES = frozenset({"max_tokens_per_request"})
-NO_CREDIT_CODES = frozenset({"insufficient_quota"})
-
-# OpenAI, vLLM, TEI and Ollama have no code for an input beyond the model's limit: only the sentence tells.
-TOO_LONG_SENTENCES = (
-    re.compile(r"maximum context length is (?P<limit>\d+) tokens.*?requested (?P<tokens>\d+)", re.DOTALL),
-    re.compile(r"must have less than (?P<limit>\d+) tokens\. Given: (?P<tokens>\d+)"),
-    re.compile(r"input length exceeds (?:the |maximum |the maximum )?context length(?P<limit>)(?P<tokens>)"),
 )
 
 _RETRY_IN_WORDS = (
@@ -64,66 +54,96 @@ class VendorError(NamedTuple):
     param: str | None = None
 
     @property
-    def words(self) -> frozenset[str]:
+    def codes(self) -> frozenset[str]:
         """Code and type: vendors disagree on which is which."""
         return frozenset(word for word in (self.code, self.type) if word)
 
 
-def read_vendor_error(reply: HttpReply) -> GatewayError:
+class Signs(NamedTuple):
+    """How to recognise one cause: by a code or type, or by a sentence.
+
+    A sentence is for a vendor that has no code for the cause. Its groups `tokens` and `limit`, if it has them, are
+    numbers of tokens.
+    """
+
+    codes: frozenset[str] = frozenset()
+    sentences: tuple[re.Pattern[str], ...] = ()
+
+    def __or__(self, other: "Signs") -> "Signs":
+        return Signs(self.codes | other.codes, self.sentences + other.sentences)
+
+    def find(self, error: VendorError) -> Mapping[str, str | None] | None:
+        """The numbers that the sentence holds, `None` if there is no sign of the cause."""
+        for sentence in self.sentences:
+            if found := sentence.search(error.message):
+                return found.groupdict()
+        return {} if error.codes & self.codes else None
+
+
+class ErrorTable(NamedTuple):
+    """What one vendor's status does not say: an input too long, a call too large, an account without credit."""
+
+    too_long: Signs = Signs()
+    too_large: Signs = Signs()
+    no_credit: Signs = Signs()
+
+
+def read_vendor_error(reply: HttpReply, table: ErrorTable) -> GatewayError:
     """The cause behind a reply whose status is not 200."""
-    complaint = read_error_body(reply.body)
+    error = read_error_body(reply.body)
+    if error and table.no_credit.find(error) is not None:
+        return _refused(reply, error, table)  # whatever the status: to try again later is of no use
     special = SPECIAL_STATUSES.get(reply.status)
     if special:
-        return special(reply, complaint)
+        return special(reply, error)
     if reply.status >= _FIRST_SERVER_ERROR:
-        return _failed(reply, complaint)
-    if reply.status >= _FIRST_CLIENT_ERROR and complaint:
-        return _refused(reply, complaint)
+        return _failed(reply, error)
+    if reply.status >= _FIRST_CLIENT_ERROR and error:
+        return _refused(reply, error, table)
     return ProviderMisbehaved(f"The provider answered HTTP {reply.status} in a form that is not its own.")
 
 
-def _failed(reply: HttpReply, complaint: VendorError | None) -> GatewayError:
-    told = f": {complaint.message}" if complaint else "."
-    return ProviderUnavailable(f"The provider failed (HTTP {reply.status}){told}")
+def _failed(reply: HttpReply, error: VendorError | None) -> GatewayError:
+    return ProviderUnavailable(f"The provider failed (HTTP {reply.status}){_ending(error)}")
 
 
-def _timed_out(_reply: HttpReply, _complaint: VendorError | None) -> GatewayError:
+def _timed_out(_reply: HttpReply, _error: VendorError | None) -> GatewayError:
     return ProviderTimeout("The provider did not answer in time.")
 
 
-def _no_access(_reply: HttpReply, _complaint: VendorError | None) -> GatewayError:
+def _no_access(_reply: HttpReply, _error: VendorError | None) -> GatewayError:
     # The vendor speaks of our credentials; the caller's have nothing to do with it.
     return ProviderUnavailable("The provider does not let the gateway in; its operator has to see to that.")
 
 
-def _throttled(reply: HttpReply, complaint: VendorError | None) -> GatewayError:
-    if complaint and complaint.words & NO_CREDIT_CODES:
-        return _refused(reply, complaint)
-    told = f": {complaint.message}" if complaint else "."
-    return ProviderThrottled(f"The provider has had enough for now{told}", retry_after=retry_after(reply, complaint))
+def _throttled(reply: HttpReply, error: VendorError | None) -> GatewayError:
+    message = f"The provider has had enough for now{_ending(error)}"
+    return ProviderThrottled(message, retry_after=retry_after(reply, error))
 
 
-def _refused(reply: HttpReply, complaint: VendorError) -> GatewayError:
-    message, code, _, param = complaint
-    if complaint.words & TOO_LARGE_CODES:
-        return RequestTooLarge(message, param=param or "input")
-    return _too_long(complaint) or ProviderRefused(message, status=reply.status, code=code, param=param)
+def _ending(error: VendorError | None) -> str:
+    return f": {error.message}" if error else "."
 
 
-def _too_long(complaint: VendorError) -> InputTooLong | None:
-    for sentence in TOO_LONG_SENTENCES:
-        if found := sentence.search(complaint.message):
-            return _input_too_long(complaint.message, found["tokens"], found["limit"])
-    return _input_too_long(complaint.message) if complaint.words & TOO_LONG_CODES else None
+def _refused(reply: HttpReply, error: VendorError, table: ErrorTable) -> GatewayError:
+    if table.too_large.find(error) is not None:
+        return RequestTooLarge(error.message, param=error.param or "input")
+    found = table.too_long.find(error)
+    if found is not None:
+        return InputTooLong(error.message, index=None, tokens=_number(found, "tokens"), limit=_number(found, "limit"))
+    return ProviderRefused(error.message, status=reply.status, code=error.code, param=error.param)
 
 
-def _input_too_long(message: str, tokens: str = "", limit: str = "") -> InputTooLong:
-    return InputTooLong(
-        message, index=None, tokens=int(tokens) if tokens else None, limit=int(limit) if limit else None
-    )
+def _number(found: Mapping[str, str | None], name: str) -> int | None:
+    text = found.get(name)
+    return int(text) if text else None
 
 
-SPECIAL_STATUSES: Mapping[int, Callable[[HttpReply, VendorError | None], GatewayError]] = {
+class _Cause(Protocol):
+    def __call__(self, reply: HttpReply, error: VendorError | None, /) -> GatewayError: ...
+
+
+SPECIAL_STATUSES: Mapping[int, _Cause] = {
     401: _no_access,
     403: _no_access,
     408: _timed_out,
@@ -136,19 +156,19 @@ SPECIAL_STATUSES: Mapping[int, Callable[[HttpReply, VendorError | None], Gateway
 def read_error_body(body: bytes | bytearray) -> VendorError | None:
     """What is wrong according to a reply; `None` if it does not say so in JSON."""
     try:
-        return _complaint(msgspec.json.decode(body))
+        return _vendor_error(msgspec.json.decode(body))
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
 
 
-def _complaint(document: Any) -> VendorError | None:  # whatever JSON there is
+def _vendor_error(document: Any) -> VendorError | None:  # whatever JSON there is
     if isinstance(document, list):
-        return _complaint(document[0]) if document else None
+        return _vendor_error(document[0]) if document else None
     if not isinstance(document, dict):
         return None
     error = document.get("error")
     if isinstance(error, dict):
-        return _complaint(error)
+        return _vendor_error(error)
     message = _message(document.get("message") or document.get("detail") or error)
     if not message:
         return None
@@ -156,13 +176,13 @@ def _complaint(document: Any) -> VendorError | None:  # whatever JSON there is
     return VendorError(message, _word(document.get("code")), _word(kind), _param(document))
 
 
-def _message(told: Any) -> str:  # whatever JSON there is
+def _message(found: Any) -> str:  # whatever JSON there is
     """The sentence, out of a string, a list of FastAPI's problems, or an object around either (Mistral)."""
-    if isinstance(told, dict):
-        told = told.get("msg") or told.get("message") or told.get("detail")
-    if isinstance(told, list):
-        told = "; ".join(filter(None, map(_problem, told[:MAX_PROBLEMS])))
-    return _presentable(told) if isinstance(told, str) else ""
+    if isinstance(found, dict):
+        found = found.get("msg") or found.get("message") or found.get("detail")
+    if isinstance(found, list):
+        found = "; ".join(filter(None, map(_problem, found[:MAX_PROBLEMS])))
+    return _presentable(found) if isinstance(found, str) else ""
 
 
 def _problem(problem: Any) -> str:  # whatever JSON there is
@@ -185,7 +205,7 @@ def _param(document: Mapping[str, Any]) -> str | None:
     return param if isinstance(param, str) and param else None
 
 
-def retry_after(reply: HttpReply, complaint: VendorError | None) -> float | None:
+def retry_after(reply: HttpReply, error: VendorError | None) -> float | None:
     """Seconds to wait, from whichever place the vendor says it: headers first, then Google's details, then words."""
     headers = reply.headers
     hints = (
@@ -193,7 +213,7 @@ def retry_after(reply: HttpReply, complaint: VendorError | None) -> float | None
         _seconds(headers.get("retry-after", ""), 1),
         _until_date(headers.get("retry-after"), headers.get("date")),
         _retry_delay(reply.body),
-        _in_words(complaint.message) if complaint else None,
+        _in_words(error.message) if error else None,
     )
     return next((hint for hint in hints if hint is not None), None)
 

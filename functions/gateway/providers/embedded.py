@@ -1,4 +1,4 @@
-"""Our own model, in its own Lambda: functions/embedded_model/.
+"""Our own model, in a Lambda of its own: functions/embedded_model/.
 
 Event `{"texts": [str, ...], "truncate": bool}`; answer `{"vectors": base64 of float32, shape (n, dimensions),
 "tokens": [int, ...]}` or `{"error": {"code", ...}}`.

@@ -212,7 +212,7 @@ class SharedRateLimits:
             self._owed[workspace] = self._owed.get(workspace, 0) + tokens
 
     def _owe_unsure(self, workspace: str, window: int, tokens: int) -> None:
-        """Owe what may or may not have been written. Tokens given back twice would admit too much, so they are lost."""
+        """Owe what may or may not have been written. A refund given twice would admit too much, so it is lost."""
         self._owe(workspace, window, max(tokens, 0))
 
 

@@ -1,13 +1,17 @@
-"""What the clients did, as the table in README.md."""
+"""What the clients did, as the table in docs/clients.md; README.md shows its first row."""
 
 from collections.abc import Iterable, Mapping
+from itertools import islice
+from pathlib import Path
 
 from tests.e2e.clients.drivers import Outcome
 from tests.e2e.clients.environments import ROOT
 from tests.e2e.clients.play import Behaviour, Performance
 from tests.e2e.clients.registry import Client
 
-PAGE = ROOT / "README.md"
+PAGE, FIRST_PAGE = ROOT / "docs" / "clients.md", ROOT / "README.md"
+ROWS: Mapping[Path, int | None] = {PAGE: None, FIRST_PAGE: 1}
+"""How many rows each page shows; None is all."""
 BEGIN, END = "<!-- written by tests/e2e/clients: begin -->\n", "<!-- end -->"
 
 COLUMNS = (
@@ -16,16 +20,17 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def replace_table(page: str, performances: Mapping[Client, Performance]) -> str:
-    """The page with its table made anew."""
+def replace_table(page: str, performances: Mapping[Client, Performance], rows: int | None) -> str:
+    """The page with its table made anew, of the first `rows` clients or of all."""
     before, _, rest = page.partition(BEGIN)
     _, _, after = rest.partition(END)
-    return before + BEGIN + _render(performances) + END + after
+    return before + BEGIN + _render(performances, rows) + END + after
 
 
-def _render(performances: Mapping[Client, Performance]) -> str:
-    rows = [COLUMNS, ["---"] * len(COLUMNS), *(_row(client, did) for client, did in performances.items())]
-    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+def _render(performances: Mapping[Client, Performance], rows: int | None) -> str:
+    shown = islice(performances.items(), rows)
+    lines = [COLUMNS, ["---"] * len(COLUMNS), *(_row(client, did) for client, did in shown)]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
 def _row(client: Client, performance: Performance) -> Iterable[str]:

@@ -1,6 +1,6 @@
 """Every client does with the gateway what it does with the service it was made for.
 
-It is told nothing but a base URL and a key. What all of them did is a table in README.md.
+It is told nothing but a base URL and a key. What all of them did is a table in docs/clients.md.
 """
 
 import math
@@ -12,7 +12,7 @@ from tests.e2e.clients.drivers import Outcome
 from tests.e2e.clients.play import DIMENSIONS, UNKNOWN_MODEL, Behaviour, Performance
 from tests.e2e.clients.registry import CLIENTS, Client
 from tests.e2e.clients.stage import OWN_LIMIT
-from tests.e2e.clients.table import PAGE, replace_table
+from tests.e2e.clients.table import ROWS, replace_table
 from tests.e2e.clients.vendor import expected_vector
 
 every_client = pytest.mark.parametrize("client", CLIENTS, ids=lambda client: client.program.id)
@@ -110,12 +110,13 @@ def test_throttled_client_does_what_it_does_with_retry_after(client: Client, per
 
 
 def test_table_of_clients_is_what_they_did(performances: Performances) -> None:
-    """The table is written by this test: if it fails, look at what changed, and commit the page."""
-    before = PAGE.read_text(encoding="utf-8")
+    """The table is written by this test: if it fails, look at what changed, and commit the pages."""
+    before = {page: page.read_text(encoding="utf-8") for page in ROWS}
 
-    after = replace_table(before, performances)
+    after = {page: replace_table(before[page], performances, rows) for page, rows in ROWS.items()}
 
-    PAGE.write_text(after, encoding="utf-8")
+    for page, text in after.items():
+        page.write_text(text, encoding="utf-8")
     assert after == before
 
 

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.stores.catalogue import ModelRow, ProviderRow, RouteRow
+from gateway.core.catalogue import Model, Provider, Route
 from infra.admin.catalogue_files import read_folder
 from infra.admin.catalogue_rows import Rows
 from infra.admin.failures import NotTried
@@ -30,10 +30,10 @@ def write(folder: Path, **files: str) -> Path:
 def test_the_files_of_a_folder_are_one_catalogue(tmp_path: Path) -> None:
     folder = write(tmp_path, models=MODELS, providers=PROVIDERS)
 
-    routes = [RouteRow(name=n, provider="vendor", vendor_model="v", region=r) for n, r in (("r", "eu"), ("s", "us"))]
+    here, there = [Route(name=n, provider="vendor", vendor_model="v", region=r) for n, r in (("r", "eu"), ("s", "us"))]
     assert read_folder(folder) == Rows(
-        providers={"vendor": ProviderRow(name="vendor", kind="openai", url="https://vendor.example/v1")},
-        models={"m": ModelRow(name="m", dimensions=8, routes=routes)},
+        providers={"vendor": Provider(name="vendor", kind="openai", url="https://vendor.example/v1")},
+        models={"m": Model(name="m", dimensions=8, routes=(here, there))},
     )
 
 
@@ -44,6 +44,7 @@ def test_the_files_of_a_folder_are_one_catalogue(tmp_path: Path) -> None:
         ("models:\n- {name: m, dimensions: 8}", ["(m)", "routes"]),
         ("models:\n- {name: m, dimensions: 8, routes: []}", ["(m)", "routes"]),
         ("models:\n- {name: m, dimensions: 8, colour: red}", ["(m)", "colour"]),
+        (MODELS + "    min_dimensions: 9", ["(m)", "min_dimensions is 9"]),
         ("providers:\n- {kind: openai}", ["providers[0]", "name"]),
         ("providers: {name: p}", ["providers", "list"]),
         ("workspaces: []", ["providers", "models"]),

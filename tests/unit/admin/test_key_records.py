@@ -4,6 +4,7 @@ from gateway.core.api_key import matches, parse
 from gateway.core.caller import KeyRecord
 from infra.admin.failures import Failure
 from infra.admin.key_records import (
+    NewKey,
     add_key,
     forget_useless,
     make_key,
@@ -17,10 +18,12 @@ NOW = 1_800_000_000
 HOUR = 3600
 
 
-def a_record(
-    key_id: str = "AAAAAAAA", *, expires: int | None = None, disabled: bool = False, created: int = NOW - HOUR
-) -> KeyRecord:
-    return KeyRecord(key_id=key_id, sha256="0" * 64, created=created, expires=expires, disabled=disabled)
+def a_record(*, expires: int | None = None, disabled: bool = False, created: int = NOW - HOUR) -> KeyRecord:
+    return KeyRecord(sha256="0" * 64, created=created, expires=expires, disabled=disabled)
+
+
+def a_key(key_id: str) -> NewKey:
+    return NewKey(key_id=key_id, text="egw_…", record=a_record())
 
 
 def test_a_new_key_is_one_that_the_gateway_reads_and_knows_again() -> None:
@@ -28,7 +31,7 @@ def test_a_new_key_is_one_that_the_gateway_reads_and_knows_again() -> None:
 
     parsed = parse(key.text)
 
-    assert (parsed.workspace, parsed.key_id) == ("acme", key.record.key_id)
+    assert (parsed.workspace, parsed.key_id) == ("acme", key.key_id)
     assert matches(parsed.secret, key.record.sha256)
 
 
@@ -43,11 +46,12 @@ def test_two_keys_are_never_the_same() -> None:
 
 
 def test_a_successor_has_the_rights_of_the_old_key() -> None:
-    old = make_key("acme", now=NOW, models=frozenset({"m"}), label="app", dialect="ctyun").record
+    old = make_key("acme", now=NOW, models=frozenset({"m"}), label="app", dialect="ctyun")
 
-    new = make_successor("acme", old, now=NOW + 5).record
+    new = make_successor("acme", old.record, now=NOW + 5)
 
-    assert (new.models, new.label, new.dialect, new.expires) == (old.models, "app", "ctyun", None)
+    rights = (new.record.models, new.record.label, new.record.dialect, new.record.expires)
+    assert rights == (frozenset({"m"}), "app", "ctyun", None)
     assert new.key_id != old.key_id
 
 
@@ -60,22 +64,22 @@ def test_a_successor_lives_as_long_as_the_old_key_was_meant_to() -> None:
 
 @pytest.mark.parametrize(("expires", "end"), [(None, NOW + HOUR), (NOW + 2 * HOUR, NOW + HOUR), (NOW + 60, NOW + 60)])
 def test_a_replaced_key_ends_after_the_grace_or_sooner_if_it_was_to_end_sooner(expires: int | None, end: int) -> None:
-    old, successor = a_record(expires=expires), a_record("BBBBBBBB")
+    old, successor = a_record(expires=expires), a_key("BBBBBBBB")
 
-    records = replace_key({old.key_id: old}, old.key_id, successor, now=NOW, grace=HOUR)
+    records = replace_key({"AAAAAAAA": old}, "AAAAAAAA", successor, now=NOW, grace=HOUR)
 
-    assert records[old.key_id].expires == end
-    assert records["BBBBBBBB"] == successor
+    assert records["AAAAAAAA"].expires == end
+    assert records["BBBBBBBB"] == successor.record
 
 
 @pytest.mark.parametrize("old", [a_record(disabled=True), a_record(expires=NOW)])
 def test_a_key_of_no_use_is_not_replaced(old: KeyRecord) -> None:
     with pytest.raises(Failure, match="keys create"):
-        replace_key({old.key_id: old}, old.key_id, a_record("BBBBBBBB"), now=NOW, grace=0)
+        replace_key({"AAAAAAAA": old}, "AAAAAAAA", a_key("BBBBBBBB"), now=NOW, grace=0)
 
 
 def test_revoking_disables_that_key_and_no_other() -> None:
-    records = {"AAAAAAAA": a_record(), "BBBBBBBB": a_record("BBBBBBBB")}
+    records = {"AAAAAAAA": a_record(), "BBBBBBBB": a_record()}
 
     after = revoke_key(records, "AAAAAAAA")
 
@@ -91,9 +95,9 @@ def test_a_key_that_is_not_there_cannot_be_revoked() -> None:
 def test_pruning_forgets_revoked_and_expired_keys_only() -> None:
     records = {
         "AAAAAAAA": a_record(),
-        "BBBBBBBB": a_record("BBBBBBBB", disabled=True),
-        "CCCCCCCC": a_record("CCCCCCCC", expires=NOW - 1),
-        "DDDDDDDD": a_record("DDDDDDDD", expires=NOW + 1),
+        "BBBBBBBB": a_record(disabled=True),
+        "CCCCCCCC": a_record(expires=NOW - 1),
+        "DDDDDDDD": a_record(expires=NOW + 1),
     }
 
     assert forget_useless(records, now=NOW).keys() == {"AAAAAAAA", "DDDDDDDD"}
@@ -106,4 +110,4 @@ def test_a_key_expires_at_its_moment_as_the_gateway_sees_it() -> None:
 
 
 def test_adding_a_key_keeps_the_others() -> None:
-    assert add_key({"AAAAAAAA": a_record()}, a_record("BBBBBBBB")).keys() == {"AAAAAAAA", "BBBBBBBB"}
+    assert add_key({"AAAAAAAA": a_record()}, a_key("BBBBBBBB")).keys() == {"AAAAAAAA", "BBBBBBBB"}

@@ -5,13 +5,11 @@ from pathlib import Path
 import pytest
 
 from gateway.core.catalogue import Catalogue, Model
-from gateway.stores.catalogue import to_model, to_provider
 from infra.admin.catalogue_files import read_folder
 from infra.admin.catalogue_rows import find_problems
 
 ROWS = read_folder(Path(__file__).parents[3] / "infra" / "catalogue")
-PROVIDERS = {name: to_provider(row) for name, row in ROWS.providers.items()}
-CATALOGUE = Catalogue(to_model(row, PROVIDERS) for row in ROWS.models.values())
+CATALOGUE = Catalogue(ROWS.models.values(), ROWS.providers.values())
 
 
 def test_nothing_is_wrong_with_it() -> None:
@@ -24,14 +22,14 @@ def test_each_region_computes_every_model_once_and_in_that_region(model: Model, 
     routes = [route for route in model.routes if route.region == region]
 
     assert len(routes) == 1
-    assert routes[0].provider.url in {None, f"https://{region}.api.openai.com/v1"}
+    assert CATALOGUE.providers[routes[0].provider].url in {None, f"https://{region}.api.openai.com/v1"}
 
 
 def test_both_spellings_of_clovis_model_lead_to_one_that_needs_no_vendor() -> None:
     models = {CATALOGUE.find(name).name for name in ("ClovisEmbedding", "ClovisEmbeddings")}
 
     assert models == {"all-minilm-l6-v2"}
-    assert CATALOGUE.find("ClovisEmbedding").routes[0].provider.kind == "embedded"
+    assert CATALOGUE.providers[CATALOGUE.find("ClovisEmbedding").routes[0].provider].kind == "embedded"
 
 
 def test_the_routes_of_a_model_differ_in_region_and_provider_alone() -> None:

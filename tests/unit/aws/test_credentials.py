@@ -1,5 +1,7 @@
 """Whose rights a call uses."""
 
+import traceback
+
 import pytest
 
 from gateway.aws.credentials import RENEW_BEFORE, FunctionCredentials
@@ -55,13 +57,27 @@ def test_fetched_credentials_are_renewed_before_they_end() -> None:
     assert len(server.requests) == 2
 
 
-@pytest.mark.parametrize("answer", [None, reply(b"no"), reply({})])
+WITHOUT_END = {"AccessKeyId": "ASIA", "SecretAccessKey": "s", "Token": "t", "Expiration": "soon"}
+
+
+@pytest.mark.parametrize("answer", [None, reply(b"no"), reply({}), reply(WITHOUT_END), b"SMTP ready\r\n\r\n"])
 def test_credentials_that_cannot_be_fetched_make_aws_unavailable(answer: bytes | None) -> None:
     with ScriptedAws(lambda _: answer) as server:
         credentials = FunctionCredentials(snapshot_environment(server), lambda: ENDS)
 
         with pytest.raises(AwsUnavailable):
             credentials()
+
+
+def test_a_token_that_no_header_can_hold_is_neither_sent_nor_shown() -> None:
+    with ScriptedAws(grant) as server:
+        environment = {**snapshot_environment(server), "AWS_CONTAINER_AUTHORIZATION_TOKEN": "hushed\nhost: two"}
+
+        with pytest.raises(AwsUnavailable) as caught:
+            FunctionCredentials(environment, lambda: 0.0)()
+
+    assert "hushed" not in "".join(traceback.format_exception(caught.value))
+    assert server.requests == []
 
 
 def test_an_environment_without_credentials_makes_aws_unavailable() -> None:

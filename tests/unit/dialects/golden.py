@@ -1,7 +1,8 @@
 """Requests and answers as they were written down, in `tests/fixtures/wire/<dialect>/<case>.json`.
 
 A file holds its `source`, the `model` and `vectors` behind it, the `request`, the `answer` to the last byte, and
-`document`, what the vendor's own page prints as the answer, if it prints one.
+`document`, what the vendor's own page prints as the answer, if it prints one. They are also the
+examples of the OpenAPI document.
 """
 
 import json
@@ -31,10 +32,10 @@ class Golden:
     title: str
     source: str
     model: dict[str, Any]
-    vectors: Sequence[Sequence[float]]
-    tokens: int
     request: dict[str, Any]
     answer: dict[str, Any]
+    vectors: Sequence[Sequence[float]] = ()
+    tokens: int = 0
     document: dict[str, Any] | None = None
 
     @classmethod
@@ -50,18 +51,20 @@ def every_golden() -> list[Golden]:
 async def answer_to(golden: Golden) -> httpx.Response:
     """What the app says to that request, with the vectors of the file behind it."""
     request = golden.request
+    content = {"content": json.dumps(request["body"], ensure_ascii=False).encode()} if "body" in request else {}
     return await Stage(models=[_model(golden)], provider=EchoProvider(spoils=lambda _: _result(golden))).send(
         request["method"],
         request["path"],
         headers={name: value.replace("$KEY", KEY) for name, value in request["headers"].items()},
-        content=json.dumps(request["body"], ensure_ascii=False).encode(),
+        **content,
     )
 
 
 def _model(golden: Golden) -> Model:
-    told = golden.model
-    model = make_model(name=told["name"], aliases=tuple(told["aliases"]), dimensions=len(golden.vectors[0]))
-    if not told["by_purpose"]:
+    fields = {"dimensions": len(golden.vectors[0]) if golden.vectors else 1} | golden.model
+    by_purpose = fields.pop("by_purpose")
+    model = make_model(**fields | {"aliases": tuple(fields["aliases"])})
+    if not by_purpose:
         return model
     rules = dict.fromkeys(Purpose, "native")
     return msgspec.structs.replace(model, symmetry=Symmetry.BY_PURPOSE, purposes=rules, accepts_title=True)

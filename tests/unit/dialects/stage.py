@@ -29,14 +29,15 @@ STRANGERS_KEY = ApiKey(workspace="acme", key_id="k" * 8, secret="x" * 32).text
 
 @dataclass
 class Stage:
-    """A stage in `eu` with one workspace, `acme`, whose key is `KEY`. Whatever a test wants otherwise is a field."""
+    """A stage with one workspace, `acme`, whose key is `KEY`. Whatever a test wants otherwise is a field."""
 
     models: Sequence[Model] = field(default_factory=lambda: [make_model()])
     providers: Sequence[Provider] = field(default_factory=lambda: [make_provider()])
     provider: EchoProvider = field(default_factory=EchoProvider)
     key_record: Mapping[str, Any] = field(default_factory=dict)
     dialect: str | None = None
-    other_stages: dict[str, str] = field(default_factory=dict)
+    region: str = "eu"
+    stages: Mapping[str, str | None] = field(default_factory=lambda: {"eu": None, "us": None})
     cors_origins: Sequence[str] = ()
     fails: Callable[[], None] = lambda: None
     """Called where keys are looked up: the one place every request passes."""
@@ -87,10 +88,10 @@ class Stage:
     @property
     def gateway(self) -> Gateway:
         return Gateway(
-            region="eu",
+            region=self.region,
             authenticate=self.authenticate,
             embed=Embed(
-                region="eu",
+                region=self.region,
                 catalogue=self,
                 rate_limits=self,
                 cache=self,
@@ -98,9 +99,9 @@ class Stage:
                 clock=lambda: 0.0,
                 vocabularies=self.vocabularies,
             ),
-            models=Models(region="eu", catalogue=self),
+            models=Models(region=self.region, catalogue=self),
             large_answers=self,
-            other_stages=self.other_stages,
+            stages=self.stages,
         )
 
     @property

@@ -176,7 +176,7 @@ async def test_requests_of_one_batch_may_ask_for_different_things() -> None:
 
     embeddings = [item["values"] for item in response.json()["embeddings"]]
     assert [len(values) for values in embeddings] == [8, 3, 8, 8]
-    assert packed(embeddings[2]) == echo_vector("c", 8)
+    assert packed(embeddings[2]) == echo_vector("c", 8, purpose=Purpose.QUERY)
     assert sorted(len(call.inputs) for call in stage.provider.calls) == [1, 1, 2]
     assert response.json()["usageMetadata"]["promptTokenCount"] == 4
     assert response.headers["x-gateway-cache-misses"] == "4"

@@ -406,7 +406,7 @@ async def test_only_causes_that_waiting_mends_say_when_to_try_again() -> None:
 
 
 async def test_the_region_in_the_path_is_the_stages_own() -> None:
-    stage = Stage(other_stages={"us": "https://us.example"})
+    stage = Stage(stages={"eu": None, "us": "https://us.example"})
 
     other = await stage.post("/openai/us/v1/embeddings", model="echo", input="a")
     unknown = await stage.post("/openai/mars/v1/embeddings", model="echo", input="a")

@@ -44,32 +44,32 @@ class Logs:
 def test_each_line_is_read_once() -> None:
     logs = Logs()
     reader = LogReader(logs, [API, MODEL])
-    logs.write(API, "one", 10_000, "START", '{"message":"request"}')
-    logs.write(MODEL, "two", 10_001, "START")
+    logs.write(API, "one", 10_000, '{"line":1}', '{"line":2}')
+    logs.write(MODEL, "two", 10_001, '{"line":3}')
 
     first = reader.new_lines()
     again = reader.new_lines()
-    logs.write(API, "three", 10_000, "END")
+    logs.write(API, "three", 10_000, '{"line":4}')
     last = reader.new_lines()
 
-    assert first == ["START", '{"message":"request"}', "START"]
-    assert (again, last) == ([], ["END"])
+    assert first == ['{"line":1}', '{"line":2}', '{"line":3}']
+    assert (again, last) == ([], ['{"line":4}'])
 
 
 def test_an_invocation_that_was_written_late_is_not_missed() -> None:
     logs = Logs()
     reader = LogReader(logs, [API])
-    logs.write(API, "newer", 10_000, "newer")
+    logs.write(API, "newer", 10_000, '{"line":"newer"}')
     reader.new_lines()
-    logs.write(API, "older", 9_500, "older")
+    logs.write(API, "older", 9_500, '{"line":"older"}')
 
-    assert reader.new_lines() == ["older"]
+    assert reader.new_lines() == ['{"line":"older"}']
 
 
 def test_what_was_read_long_ago_is_not_asked_for_again() -> None:
     logs = Logs()
     reader = LogReader(logs, [API])
-    logs.write(API, "one", 1_000_000, "one")
+    logs.write(API, "one", 1_000_000, "{}")
 
     reader.new_lines()
     reader.new_lines()
@@ -82,7 +82,7 @@ async def test_the_file_begins_anew_and_follows_even_if_a_look_fails(
 ) -> None:
     logs = Logs()
     logs.is_down = True
-    logs.write(API, "one", 10_000, "one\n")
+    logs.write(API, "one", 10_000, '{"line":"one"}\n')
     monkeypatch.setattr(log, "client_of", lambda *_: logs)
     monkeypatch.setattr(log, "PAUSE", 0.01)
     file = tmp_path / "logs" / "functions.log"
@@ -90,11 +90,11 @@ async def test_the_file_begins_anew_and_follows_even_if_a_look_fails(
     file.write_text("of the stack before\n", encoding="utf-8")
 
     async with copied_logs("http://127.0.0.1", [API], file):
-        first = await asyncio.to_thread(content, file, "one")
-        logs.write(API, "two", 10_001, "two")
-        second = await asyncio.to_thread(content, file, "two")
+        first = await asyncio.to_thread(content, file, '{"line":"one"}')
+        logs.write(API, "two", 10_001, '{"line":"two"}')
+        second = await asyncio.to_thread(content, file, '{"line":"two"}')
 
-    assert (first, second) == ("one\n", "one\ntwo\n")
+    assert (first, second) == ('{"line":"one"}\n', '{"line":"one"}\n{"line":"two"}\n')
 
 
 def content(file: Path, awaited: str) -> str:

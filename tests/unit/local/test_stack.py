@@ -128,18 +128,40 @@ async def test_scratch_is_empty_at_first_and_gone_at_last(tmp_path: Path) -> Non
     assert names_in(tmp_path) == []
 
 
-async def test_a_slow_disk_keeps_nobody_from_starting_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    home = Home(tmp_path / "home")
-    (tmp_path / "rm").write_text("#!/bin/sh\nexec sleep 1\n")
-    (tmp_path / "rm").chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+async def test_stopping_waits_for_a_slow_disk_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home = slow_home(tmp_path, monkeypatch, 'sleep 0.3; exec /bin/rm "$@"')
+    monkeypatch.setattr(scratch, "QUIET", 0.1)
+
+    async with scratch_folder(home):
+        (home.scratch / "function").mkdir()
+
+    assert names_in(home.path) == []
+    assert capsys.readouterr().out == "Deleting temporary files ...\n"
+
+
+async def test_a_disk_that_is_too_slow_keeps_nobody_from_starting_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home = slow_home(tmp_path, monkeypatch, "exec sleep 1")
+    monkeypatch.setattr(scratch, "QUIET", 0.1)
     monkeypatch.setattr(scratch, "PATIENCE", 0.1)
 
     async with scratch_folder(home):
         (home.scratch / "function").mkdir()
 
+    assert "is deleted in the background" in capsys.readouterr().out
     async with scratch_folder(home):
         assert names_in(home.scratch) == []
+
+
+def slow_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: str) -> Home:
+    """A folder for a stack, on a machine whose `rm` is that shell program."""
+    (tmp_path / "rm").write_text(f"#!/bin/sh\n{program}\n")
+    (tmp_path / "rm").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    return Home(tmp_path / "home")
 
 
 def test_no_program_of_the_stack_can_reach_a_real_account(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,6 @@
 """Who is let in."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -8,46 +8,37 @@ import pytest
 
 from gateway.core import api_key
 from gateway.core.api_key import ApiKey
-from gateway.core.caller import KeyRecord, KeyRecords, OidcToken, Workspace
-from gateway.core.catalogue import Catalogue
+from gateway.core.caller import Caller, KeyRecord, OidcToken, Workspace
 from gateway.core.errors import StoreUnavailable, Unauthenticated
+from gateway.core.ports import OidcVerifier
 from gateway.operations.authenticate import Authenticate
+from tests.fakes.stores import MemoryApiKeys, MemoryCatalogue
 
 KEY = ApiKey(workspace="acme", key_id="key00001", secret="s" * 32)
-RECORD = KeyRecord(key_id="key00001", sha256=api_key.digest(KEY.secret), created=1, models=frozenset({"echo"}))
+RECORD = KeyRecord(sha256=api_key.digest(KEY.secret), created=1, models=frozenset({"echo"}))
+ACME = Workspace(name="acme", dialect="ctyun")
 NOW = 1000
 
 
-@dataclass
-class Keys:
-    kept: dict[str, KeyRecords] = field(default_factory=lambda: {"acme": {RECORD.key_id: RECORD}})
-    asked: list[str] = field(default_factory=list)
-    broken: bool = False
-
-    async def records(self, workspace: str, key_id: str) -> KeyRecords:
-        self.asked.append(workspace)
-        if self.broken:
-            raise StoreUnavailable("down")
-        return self.kept.get(workspace, {})
+def stored(**changes: Any) -> MemoryApiKeys:
+    """A store with the record of `KEY`, changed like this."""
+    return MemoryApiKeys({"acme": {KEY.key_id: msgspec.structs.replace(RECORD, **changes)}})
 
 
-@dataclass
-class NoModels:
-    is_set: bool = True
-
-    async def catalogue(self) -> Catalogue:
-        return Catalogue([])
-
-    async def workspace(self, name: str) -> Workspace:
-        return Workspace(name=name, dialect="ctyun", is_set=self.is_set)
-
-
-def authenticate(keys: Keys) -> Authenticate:
-    return Authenticate(keys=keys, catalogue=NoModels(), now=lambda: NOW)
+async def authenticate(
+    text: str | None,
+    *,
+    keys: MemoryApiKeys | None = None,
+    workspaces: tuple[Workspace, ...] = (ACME,),
+    identity: OidcVerifier | None = None,
+) -> Caller:
+    return await Authenticate(
+        keys=keys or stored(), catalogue=MemoryCatalogue(workspaces=workspaces), now=lambda: NOW, identity=identity
+    )(text)
 
 
 async def test_a_known_key_is_its_workspace_with_its_rights() -> None:
-    caller = await authenticate(Keys())(KEY.text)
+    caller = await authenticate(KEY.text)
 
     assert caller.workspace.name == "acme"
     assert caller.key_id == KEY.key_id
@@ -58,12 +49,9 @@ async def test_a_known_key_is_its_workspace_with_its_rights() -> None:
 
 @pytest.mark.parametrize("text", [None, "", "sk-something", KEY.text[:-1] + "!"])
 async def test_junk_is_refused_without_a_look_up(text: str | None) -> None:
-    keys = Keys()
-
+    # A store that is down answers every look-up with another error.
     with pytest.raises(Unauthenticated):
-        await authenticate(keys)(text)
-
-    assert not keys.asked
+        await authenticate(text, keys=MemoryApiKeys(down=True))
 
 
 @pytest.mark.parametrize(
@@ -71,23 +59,19 @@ async def test_junk_is_refused_without_a_look_up(text: str | None) -> None:
 )
 async def test_a_key_that_was_never_made_is_refused(other: dict[str, Any]) -> None:
     with pytest.raises(Unauthenticated, match="unknown"):
-        await authenticate(Keys())(msgspec.structs.replace(KEY, **other).text)
+        await authenticate(msgspec.structs.replace(KEY, **other).text)
 
 
 @pytest.mark.parametrize(
     ("change", "word"), [({"disabled": True}, "revoked"), ({"expires": NOW}, "expired"), ({"expires": 1}, "expired")]
 )
 async def test_a_key_out_of_force_is_refused(change: dict[str, Any], word: str) -> None:
-    keys = Keys(kept={"acme": {RECORD.key_id: replace(RECORD, **change)}})
-
     with pytest.raises(Unauthenticated, match=word):
-        await authenticate(keys)(KEY.text)
+        await authenticate(KEY.text, keys=stored(**change))
 
 
 async def test_a_key_in_force_until_later_is_let_in() -> None:
-    keys = Keys(kept={"acme": {RECORD.key_id: replace(RECORD, expires=NOW + 1)}})
-
-    assert await authenticate(keys)(KEY.text)
+    assert await authenticate(KEY.text, keys=stored(expires=NOW + 1))
 
 
 @dataclass
@@ -102,18 +86,23 @@ class AnyToken:
 
 @pytest.mark.parametrize("text", [KEY.text, "a.signed.token"], ids=["key", "token"])
 async def test_nobody_is_let_into_a_workspace_that_was_never_set(text: str) -> None:
-    into_nothing = Authenticate(keys=Keys(), catalogue=NoModels(is_set=False), now=lambda: NOW, identity=AnyToken())
-
     with pytest.raises(Unauthenticated, match="no workspace 'acme'"):
-        await into_nothing(text)
+        await authenticate(text, workspaces=(), identity=AnyToken())
 
 
 async def test_a_token_is_let_into_the_workspace_that_it_is_for() -> None:
-    caller = await Authenticate(keys=Keys(), catalogue=NoModels(), now=lambda: NOW, identity=AnyToken())("a.b.c")
+    caller = await authenticate("a.b.c", identity=AnyToken())
 
     assert (caller.workspace.name, caller.key_id, caller.dialect) == ("acme", "someone", "ctyun")
 
 
 async def test_nobody_is_let_in_while_keys_cannot_be_checked() -> None:
     with pytest.raises(StoreUnavailable):
-        await authenticate(Keys(broken=True))(KEY.text)
+        await authenticate(KEY.text, keys=MemoryApiKeys(down=True))
+
+
+@pytest.mark.parametrize(("of_the_key", "speaks"), [("openai", "openai"), (None, "ctyun")])
+async def test_a_key_speaks_its_own_dialect_before_that_of_its_workspace(of_the_key: str | None, speaks: str) -> None:
+    caller = await authenticate(KEY.text, keys=stored(dialect=of_the_key))
+
+    assert caller.dialect == speaks

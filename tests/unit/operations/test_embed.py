@@ -4,6 +4,7 @@ import array
 import asyncio
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,92 +15,67 @@ from hypothesis import strategies as st
 
 from gateway.core import errors
 from gateway.core.caller import Limits, Workspace
-from gateway.core.catalogue import Catalogue, Model
-from gateway.core.embedding import CacheUse, Embedded, EmbeddingRequest, EmbeddingResult
-from gateway.core.facts import Record
-from gateway.core.ports import CachedVector, ProviderCall
-from gateway.core.rate_limit import Reservation
+from gateway.core.catalogue import Model, Prefix, Symmetry
+from gateway.core.embedding import CacheUse, Embedded, EmbeddingRequest, EmbeddingResult, Input, Item, Purpose
+from gateway.core.facts import NOTHING_DONE, Facts
+from gateway.core.ports import CachedVector, PendingWrite, ProviderCall
+from gateway.core.vectors import as_array
 from gateway.operations.embed import Embed
 from tests.fakes.echo_provider import EchoProvider, echo_tokens, echo_vector
-from tests.fakes.models import make_caller, make_model, make_route
+from tests.fakes.models import make_caller, make_model, make_provider, make_route
+from tests.fakes.stores import MemoryCatalogue, MemoryVectorCache, OpenRateLimits
 
 
 @dataclass
-class OneModel:
-    model: Model
+class Cache(MemoryVectorCache):
+    """A cache that counts how often it is read."""
 
-    async def catalogue(self) -> Catalogue:
-        return Catalogue([self.model])
-
-    async def workspace(self, name: str) -> Workspace:
-        return Workspace(name=name)
-
-
-@dataclass
-class Ledger:
-    """An allowance without end that remembers what was reserved and settled."""
-
-    reserved: list[int] = field(default_factory=list)
-    settled: list[int] = field(default_factory=list)
-
-    async def reserve(self, workspace: str, limits: Limits, tokens: int) -> Reservation:
-        self.reserved.append(tokens)
-        return self.standing(workspace, limits)
-
-    def standing(self, workspace: str, limits: Limits) -> Reservation:
-        return Reservation(
-            workspace=workspace,
-            window=0,
-            tokens=0,
-            limits=limits,
-            remaining_requests=1,
-            remaining_tokens=1,
-            resets_in=1.0,
-        )
-
-    async def settle(self, reservation: Reservation, tokens: int) -> None:
-        self.settled.append(tokens)
-
-
-@dataclass
-class Memory:
-    """A cache that forgets nothing; `forgets` makes it forget some."""
-
-    kept: dict[bytes, CachedVector] = field(default_factory=dict)
+    reads: int = 0
 
     async def get(self, keys: Sequence[bytes]) -> Mapping[bytes, CachedVector]:
         assert len(set(keys)) == len(keys)
-        return {key: self.kept[key] for key in keys if key in self.kept}
-
-    async def put(self, vectors: Mapping[bytes, CachedVector], ttl: int) -> None:
-        self.kept |= vectors
+        self.reads += 1
+        return await super().get(keys)
 
 
 @dataclass
 class Stage:
-    """An `Embed` with everything around it in sight."""
+    """An `Embed` with everything around it in sight. `facts` are those of the latest request, served or failed."""
 
     model: Model = field(default_factory=make_model)
     provider: EchoProvider = field(default_factory=EchoProvider)
-    ledger: Ledger = field(default_factory=Ledger)
-    memory: Memory = field(default_factory=Memory)
-    record: Record = field(default_factory=lambda: Record(request_id="r"))
-    patience: float = 25.0
+    rate_limits: OpenRateLimits = field(default_factory=OpenRateLimits)
+    cache: Cache = field(default_factory=lambda: Cache(lambda: 0.0))
+    max_time: float = 25.0
     now: float = 0.0
     workspace: Workspace = field(default_factory=lambda: make_caller().workspace)
+    facts: Facts = NOTHING_DONE
 
-    async def ask(self, *inputs: str | tuple[int, ...], **request: Any) -> Embedded:
+    async def ask(self, *inputs: str | tuple[int, ...], **asked: Any) -> Embedded:
+        """The answer for inputs that differ in nothing else; what is not the request's is each input's."""
+        of_items = {name: asked.pop(name) for name in ("purpose", "title", "dimensions") if name in asked}
+        return await self.ask_items(*(Item(content=content, **of_items) for content in inputs), **asked)
+
+    async def ask_items(
+        self, *items: Item, pending: list[PendingWrite] | None = None, model: str = "echo", **asked: Any
+    ) -> Embedded:
         embed = Embed(
             region="eu",
-            catalogue=OneModel(self.model),
-            allowances=self.ledger,
-            cache=self.memory,
+            catalogue=MemoryCatalogue([self.model], providers=[make_provider()]),
+            rate_limits=self.rate_limits,
+            cache=self.cache,
             provider=lambda _: self.provider,
             clock=lambda: self.now,
-            patience=self.patience,
+            max_time=self.max_time,
         )
-        caller = make_caller(workspace=self.workspace)
-        return await embed(EmbeddingRequest(model="echo", inputs=inputs, **request), caller, self.record)
+        request = EmbeddingRequest(model=model, items=items, **asked)
+        try:
+            served = await embed(request, make_caller(workspace=self.workspace), pending)
+        except errors.GatewayError as error:
+            self.facts = error.facts
+            raise
+        self.facts = served.facts
+        return served.embedded
 
 
 def expected(inputs: Sequence[str]) -> tuple[bytes, ...]:
@@ -122,10 +98,89 @@ def test_order_and_count_hold_under_every_mask_of_hits_misses_and_duplicates(
 
     assert embedded.vectors == expected(inputs)
     assert sorted(map(str, stage.provider.inputs)) == sorted(set(inputs) - known)
-    assert stage.record.hits == sum(item in known for item in inputs)
-    assert stage.record.misses == len(inputs) - stage.record.hits
+    assert stage.facts.hits == sum(item in known for item in inputs)
+    assert stage.facts.misses == len(inputs) - stage.facts.hits
     assert embedded.usage.tokens == sum(map(echo_tokens, inputs))
     assert embedded.usage.tokens - embedded.usage.cached == sum(map(echo_tokens, set(inputs) - known))
+
+
+def by_purpose(*, shortenable: bool, max_inputs: int) -> Model:
+    """A model that takes every kind of item. If it is not `shortenable`, the vendor makes its shorter vectors."""
+    return make_model(
+        shortenable=shortenable,
+        dimension_choices=(3, 5),
+        accepts_title=True,
+        symmetry=Symmetry.BY_PURPOSE,
+        purposes={
+            Purpose.QUERY: "native",
+            Purpose.DOCUMENT: Prefix("passage: "),
+            Purpose.CLUSTERING: Prefix("group: "),
+        },
+        routes=(make_route(max_inputs=max_inputs, accepts_dimensions=not shortenable),),
+    )
+
+
+few_items = st.lists(
+    st.builds(
+        Item,
+        content=st.sampled_from(["a", "b b", "c c c", "d"]),
+        purpose=st.sampled_from([None, Purpose.QUERY, Purpose.DOCUMENT, Purpose.CLUSTERING]),
+        title=st.sampled_from([None, None, "On a"]),
+        dimensions=st.sampled_from([None, 3, 5, 8]),
+    ),
+    min_size=1,
+    max_size=12,
+)
+Made = tuple[Input, Purpose | None, str | None]
+"""What an upstream vector is made from: the text with its prefix, the vendor's purpose, the title."""
+
+
+def made_from(item: Item) -> Made:
+    prefix = {Purpose.DOCUMENT: "passage: ", Purpose.CLUSTERING: "group: "}.get(item.purpose or Purpose.QUERY, "")
+    return f"{prefix}{item.content}", item.purpose if item.purpose is Purpose.QUERY else None, item.title
+
+
+def asked_upstream(provider: EchoProvider) -> list[tuple[Made, int]]:
+    """Everything that was asked of the provider, and at what length."""
+    return [
+        ((content, call.purpose, call.title), call.native_dimensions)
+        for call in provider.calls
+        for content in call.inputs
+    ]
+
+
+@given(items=few_items, known=few_items, shortenable=st.booleans(), max_inputs=st.integers(1, 5))
+def test_each_input_has_its_own_purpose_title_and_length(
+    *, items: list[Item], known: list[Item], shortenable: bool, max_inputs: int
+) -> None:
+    stage = Stage(model=by_purpose(shortenable=shortenable, max_inputs=max_inputs))
+    asyncio.run(stage.ask_items(*known))
+    asyncio.run(stage.ask_items(*items))
+
+    asked = asked_upstream(stage.provider)
+    embedded = asyncio.run(stage.ask_items(*items))
+
+    assert len(embedded.vectors) == len(items)
+    for item, vector in zip(items, embedded.vectors, strict=True):
+        content, purpose, title = made_from(item)
+        wanted = echo_vector(content, item.dimensions or 8, purpose=purpose, title=title)
+        assert len(vector) == len(wanted)
+        assert as_array(vector) == pytest.approx(as_array(wanted), abs=1e-6)
+    assert len(asked) == len(set(asked))
+    assert set(asked) == {(made_from(item), 8 if shortenable else item.dimensions or 8) for item in [*known, *items]}
+
+
+async def test_three_lengths_of_one_model_are_one_reservation_one_cache_read_and_one_call() -> None:
+    stage = Stage(model=make_model(shortenable=True))
+
+    embedded = await stage.ask_items(
+        *(Item(content=text, dimensions=length) for text, length in (("a", 2), ("b", 3), ("c", None), ("a", 8)))
+    )
+
+    assert [len(vector) // 4 for vector in embedded.vectors] == [2, 3, 8, 8]
+    assert stage.rate_limits.reserved == [9]
+    assert stage.cache.reads == 1
+    assert [(call.inputs, call.dimensions) for call in stage.provider.calls] == [(("a", "b", "c"), None)]
 
 
 @given(inputs=few_texts, dimensions=st.integers(1, 8))
@@ -157,7 +212,7 @@ async def test_no_cache_asks_again_and_remembers() -> None:
     await stage.ask("a", cache=CacheUse(read=False))
 
     assert stage.provider.inputs == ["a", "a"]
-    assert len(stage.memory.kept) == 1
+    assert len(stage.cache.vectors) == 1
 
 
 async def test_no_store_leaves_nothing_behind() -> None:
@@ -165,7 +220,7 @@ async def test_no_store_leaves_nothing_behind() -> None:
 
     await stage.ask("a", cache=CacheUse(read=False, write=False))
 
-    assert not stage.memory.kept
+    assert not stage.cache.vectors
 
 
 async def test_a_model_without_ttl_is_never_cached() -> None:
@@ -191,17 +246,30 @@ async def test_what_a_failed_request_did_compute_is_not_paid_twice() -> None:
     assert stage.provider.inputs == ["b"]
 
 
-async def test_an_input_that_is_too_long_is_named_by_its_place_in_the_request() -> None:
+def too_long(call: ProviderCall) -> errors.InputTooLong | None:
+    """What a provider says of the text "long"."""
+    return call.input_too_long(call.inputs.index("long"), tokens=300, limit=256) if "long" in call.inputs else None
+
+
+async def test_an_input_that_is_too_long_has_its_number_in_the_request() -> None:
     stage = Stage(model=make_model(routes=(make_route(max_inputs=2),)))
     await stage.ask("known")
-    stage.provider.fails = lambda call: (
-        errors.InputTooLong.at(call.inputs.index("long"), of=len(call.inputs), tokens=300, limit=256)
-        if "long" in call.inputs
-        else None
-    )
+    stage.provider.fails = too_long
 
     with pytest.raises(errors.InputTooLong, match="input 5 has 300 tokens") as caught:
         await stage.ask("known", "a", "a", "b", "c", "long")
+
+    assert (caught.value.index, caught.value.param) == (5, "input[5]")
+
+
+async def test_an_input_that_is_too_long_has_its_number_among_inputs_of_all_purposes() -> None:
+    stage = Stage(model=by_purpose(shortenable=True, max_inputs=2), provider=EchoProvider(fails=too_long))
+    query, title = {"purpose": Purpose.QUERY}, {"title": "On a"}
+    asked: list[dict[str, Any]] = [{}, query, title, query, {}, query, {"dimensions": 3}]
+    texts = ["a", "a", "a", "b", "b", "long", "c"]
+
+    with pytest.raises(errors.InputTooLong, match="input 5 has 300 tokens") as caught:
+        await stage.ask_items(*(Item(content=text, **how) for text, how in zip(texts, asked, strict=True)))
 
     assert caught.value.index == 5
 
@@ -211,7 +279,7 @@ async def test_the_estimate_is_settled_by_what_the_vendor_counted() -> None:
 
     await stage.ask("one two three four")
 
-    assert (stage.ledger.reserved, stage.ledger.settled) == ([8], [4])
+    assert (stage.rate_limits.reserved, stage.rate_limits.settled) == ([8], [4])
 
 
 @pytest.mark.parametrize(
@@ -224,30 +292,37 @@ async def test_a_text_that_may_fit_the_budget_reserves_all_of_it(text: str, rese
 
     await stage.ask(text)
 
-    assert stage.ledger.reserved == [reserved]
+    assert stage.rate_limits.reserved == [reserved]
 
 
-class NearlyEmpty(Ledger):
-    """Admits five tokens at most."""
-
-    async def reserve(self, workspace: str, limits: Limits, tokens: int) -> Reservation:
-        if tokens > 5:
-            raise errors.AllowanceExhausted("wait", retry_after=3, limited_by="tokens")
-        return await super().reserve(workspace, limits, tokens)
+def nearly_empty() -> OpenRateLimits:
+    """Rate limits that admit five tokens at most."""
+    refusal = errors.AllowanceExhausted("wait", retry_after=3, limited_by="tokens")
+    return OpenRateLimits(refuses=lambda tokens: refusal if tokens > 5 else None)
 
 
 async def test_what_the_cache_knows_needs_no_allowance() -> None:
     stage = Stage()
     await stage.ask("one two three four five six")
-    stage.ledger = NearlyEmpty()
+    stage.rate_limits = nearly_empty()
 
     await stage.ask("one two three four five six", "a")
 
-    assert (stage.record.hits, stage.ledger.reserved) == (1, [3])
+    assert (stage.facts.hits, stage.rate_limits.reserved) == (1, [3])
+
+
+async def test_a_request_of_hits_alone_counts_as_a_request_without_tokens() -> None:
+    stage = Stage()
+    await stage.ask("a", "b")
+
+    await stage.ask("b", "a")
+
+    assert stage.rate_limits.reserved == [6, 0]
+    assert stage.rate_limits.settled == [2, 0]
 
 
 async def test_what_the_cache_does_not_know_needs_its_own() -> None:
-    stage = Stage(ledger=NearlyEmpty())
+    stage = Stage(rate_limits=nearly_empty())
 
     with pytest.raises(errors.AllowanceExhausted):
         await stage.ask("one two three four five six")
@@ -258,7 +333,7 @@ async def test_a_text_that_stands_twice_is_reserved_once() -> None:
 
     await stage.ask("a", "a", "a")
 
-    assert stage.ledger.reserved == [3]
+    assert stage.rate_limits.reserved == [3]
 
 
 async def test_hits_cost_no_tokens() -> None:
@@ -267,7 +342,7 @@ async def test_hits_cost_no_tokens() -> None:
 
     await stage.ask("a b", "c")
 
-    assert stage.ledger.settled == [2, 1]
+    assert stage.rate_limits.settled == [2, 1]
 
 
 async def test_a_failed_request_is_settled_at_nothing() -> None:
@@ -277,7 +352,7 @@ async def test_a_failed_request_is_settled_at_nothing() -> None:
     with pytest.raises(errors.ProviderUnavailable):
         await stage.ask("a")
 
-    assert stage.ledger.settled == [0]
+    assert stage.rate_limits.settled == [0]
 
 
 async def test_a_vendors_total_is_shared_out_among_the_inputs_it_counted() -> None:
@@ -286,7 +361,7 @@ async def test_a_vendors_total_is_shared_out_among_the_inputs_it_counted() -> No
     embedded = await stage.ask("a b c", "d")
 
     assert embedded.usage.tokens == 4
-    assert sum(vector.tokens for vector in stage.memory.kept.values()) == 4
+    assert sum(vector.tokens for vector, _ in stage.cache.vectors.values()) == 4
 
 
 async def test_a_vendor_that_counts_nothing_is_billed_by_estimate() -> None:
@@ -306,7 +381,7 @@ async def test_a_vendor_that_counts_more_tokens_than_there_are_bytes_is_not_beli
     embedded = await stage.ask("hello world")
 
     assert embedded.usage.tokens == 6
-    assert stage.ledger.settled == [6]
+    assert stage.rate_limits.settled == [6]
     assert embedded.usage.estimated
 
 
@@ -327,7 +402,7 @@ async def test_an_answer_that_does_not_fit_is_neither_served_nor_remembered(how:
     with pytest.raises(errors.ProviderMisbehaved):
         await stage.ask("a", "b")
 
-    assert not stage.memory.kept
+    assert not stage.cache.vectors
 
 
 async def test_slices_go_side_by_side_but_no_more_than_the_route_allows() -> None:
@@ -357,12 +432,12 @@ async def test_a_provider_that_hangs_is_given_up_and_what_others_computed_is_kep
                 raise errors.ProviderTimeout("The provider did not answer in time.")
             return await super().embed(call)
 
-    stage = Stage(model=make_model(routes=(make_route(max_inputs=1),)), provider=HangsAtB(), patience=0.05)
+    stage = Stage(model=make_model(routes=(make_route(max_inputs=1),)), provider=HangsAtB(), max_time=0.05)
 
     with pytest.raises(errors.ProviderTimeout):
         await stage.ask("a", "b", "c")
 
-    assert len(stage.memory.kept) == 2
+    assert len(stage.cache.vectors) == 2
 
 
 async def test_no_call_is_made_for_which_no_time_is_left() -> None:
@@ -374,67 +449,56 @@ async def test_no_call_is_made_for_which_no_time_is_left() -> None:
 
     granted: list[float] = []
     model = make_model(routes=(make_route(max_inputs=1, concurrency=1),))
-    stage = Stage(model=model, provider=TakesTenSeconds(), patience=15)
+    stage = Stage(model=model, provider=TakesTenSeconds(), max_time=15)
 
     with pytest.raises(errors.ProviderTimeout):
         await stage.ask("a", "b", "c")
 
     assert granted == [15, 5]
-    assert len(stage.memory.kept) == 2
+    assert len(stage.cache.vectors) == 2
 
 
-@pytest.mark.parametrize(("max_inputs", "alone"), [(2, [True]), (1, [False, False])])
-async def test_a_call_is_told_whether_others_wait_beside_it(max_inputs: int, alone: list[bool]) -> None:
-    class Notes(EchoProvider):
-        async def embed(self, call: ProviderCall) -> EmbeddingResult:
-            told.append(call.alone)
-            return await super().embed(call)
-
-    told: list[bool] = []
-    stage = Stage(model=make_model(routes=(make_route(max_inputs=max_inputs),)), provider=Notes())
-
-    await stage.ask("a", "b")
-
-    assert told == alone
-
-
-async def test_what_is_written_is_under_way_while_the_answer_is_made() -> None:
-    class SlowMemory(Memory):
-        async def put(self, vectors: Mapping[bytes, CachedVector], ttl: int) -> None:
-            events.append("sent")
-            await asyncio.sleep(0)
-            await super().put(vectors, ttl)
-            events.append("written")
-
-    events: list[str] = []
-    stage = Stage(memory=SlowMemory())
+async def test_every_write_is_finished_on_return() -> None:
+    stage = Stage()
 
     await stage.ask("a")
-    events.append("answered")
-    for rest in stage.record.unfinished:
-        await rest
 
-    assert events == ["sent", "answered", "written"]
-    assert len(stage.memory.kept) == 1
+    assert (stage.rate_limits.settled, len(stage.cache.vectors)) == ([1], 1)
 
 
-async def test_what_a_failed_request_cost_is_in_the_record() -> None:
+async def test_every_write_is_finished_when_a_request_fails() -> None:
     stage = Stage(model=make_model(routes=(make_route(max_inputs=1),)))
     stage.provider.fails = lambda call: errors.ProviderUnavailable("down") if call.inputs == ("b",) else None
 
     with pytest.raises(errors.ProviderUnavailable):
-        await stage.ask("a a", "b")
+        await stage.ask("a", "b")
 
-    assert (stage.record.billed_tokens, stage.record.misses) == (2, 2)
+    assert (stage.rate_limits.settled, len(stage.cache.vectors)) == ([1], 1)
 
 
-async def test_a_request_that_was_not_admitted_missed_nothing() -> None:
-    stage = Stage(ledger=NearlyEmpty())
+@pytest.mark.parametrize("fails", [False, True])
+async def test_a_caller_that_renders_meanwhile_finishes_the_writes_itself(*, fails: bool) -> None:
+    stage = Stage(model=make_model(routes=(make_route(max_inputs=1),)))
+    stage.provider.fails = lambda call: errors.ProviderUnavailable("down") if fails and "b" in call.inputs else None
+    pending: list[PendingWrite] = []
+
+    with pytest.raises(errors.ProviderUnavailable) if fails else nullcontext():
+        await stage.ask("a", "b", pending=pending)
+    finished_before = (list(stage.rate_limits.settled), len(stage.cache.vectors))
+    for finish in pending:
+        finish()
+
+    assert finished_before == ([], 0)
+    assert (stage.rate_limits.settled, len(stage.cache.vectors)) == (([1], 1) if fails else ([2], 2))
+
+
+async def test_nothing_is_pending_after_a_request_that_was_not_admitted() -> None:
+    stage, pending = Stage(rate_limits=nearly_empty()), list[PendingWrite]()
 
     with pytest.raises(errors.AllowanceExhausted):
-        await stage.ask("one two three four five six")
+        await stage.ask("one two three four five six", pending=pending)
 
-    assert (stage.record.hits, stage.record.misses) == (0, 0)
+    assert pending == []
 
 
 @pytest.mark.parametrize(("vendor", "length"), [({"normalised": True}, 0.2), ({"normalised": False}, 1.0)])
@@ -450,29 +514,72 @@ async def test_vectors_that_a_vendor_only_cuts_are_given_length_one(vendor: dict
     assert math.hypot(*array.array("f", bytes(embedded.vectors[0]))) == pytest.approx(length)
 
 
-async def test_the_record_says_what_was_done() -> None:
-    stage = Stage()
+async def test_the_facts_say_what_was_done() -> None:
+    class TakesASecond(EchoProvider):
+        async def embed(self, call: ProviderCall) -> EmbeddingResult:
+            stage.now += 1
+            return await super().embed(call)
+
+    stage = Stage(provider=TakesASecond())
     await stage.ask("a")
 
-    await stage.ask("a", "b")
+    await stage.ask("a", "b b", "b b")
 
-    record = stage.record
-    assert (record.model, record.route, record.inputs, record.hits) == ("echo", "echo-eu", 2, 1)
-    assert (record.tokens, record.billed_tokens) == (2, 1)
+    assert stage.facts == Facts(
+        model="echo",
+        route="echo-eu",
+        inputs=3,
+        hits=1,
+        misses=2,
+        tokens=5,
+        billed_tokens=2,
+        upstream_calls=1,
+        upstream_time=1.0,
+        allowance=await OpenRateLimits().reserve("acme", stage.workspace.limits, 3),
+    )
 
 
-async def test_a_refused_allowance_leaves_its_standing_in_the_record() -> None:
+async def test_a_request_for_an_unknown_model_has_no_facts() -> None:
     stage = Stage()
-    standing = await stage.ledger.reserve("acme", Limits(), 0)
 
-    class Empty(Ledger):
-        async def reserve(self, workspace: str, limits: Limits, tokens: int) -> Reservation:
-            raise errors.AllowanceExhausted("wait", retry_after=3, limited_by="requests", standing=standing)
+    with pytest.raises(errors.ModelNotFound):
+        await stage.ask("a", model="nobody")
 
-    stage.ledger = Empty()
+    assert stage.facts == NOTHING_DONE
+
+
+async def test_a_request_that_cannot_be_planned_has_a_model() -> None:
+    stage = Stage()
+
+    with pytest.raises(errors.UnsupportedParameter):
+        await stage.ask("a", dimensions=9)
+
+    assert stage.facts == Facts(model="echo", inputs=1)
+
+
+async def test_a_request_that_was_not_admitted_has_a_route_and_no_misses() -> None:
+    stage = Stage()
+    await stage.ask("known")
+    left = stage.rate_limits.remaining("acme", stage.workspace.limits)
+    refusal = errors.AllowanceExhausted("wait", retry_after=3, limited_by="requests", allowance=left)
+    stage.rate_limits.refuses = lambda _: refusal
+    stage.provider.calls.clear()
 
     with pytest.raises(errors.AllowanceExhausted):
-        await stage.ask("a")
+        await stage.ask("known", "a")
 
-    assert stage.record.allowance is standing
+    assert stage.facts == Facts(model="echo", route="echo-eu", inputs=2, allowance=left)
     assert not stage.provider.calls
+
+
+async def test_a_request_that_a_provider_failed_has_the_facts_of_the_calls_that_succeeded() -> None:
+    stage = Stage(model=make_model(routes=(make_route(max_inputs=1),)))
+    await stage.ask("known")
+    stage.provider.fails = lambda call: errors.ProviderUnavailable("down") if call.inputs == ("b",) else None
+
+    with pytest.raises(errors.ProviderUnavailable):
+        await stage.ask("a a", "known", "b")
+
+    assert msgspec.structs.replace(stage.facts, allowance=None) == Facts(
+        model="echo", route="echo-eu", inputs=3, hits=1, misses=2, billed_tokens=2, upstream_calls=2
+    )

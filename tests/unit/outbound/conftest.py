@@ -1,3 +1,3 @@
-from tests.unit.providers.conftest import connections, vendor
+from tests.unit.providers.conftest import client, vendor
 
-__all__ = ["connections", "vendor"]
+__all__ = ["client", "vendor"]

@@ -7,7 +7,7 @@ import msgspec
 from gateway.core.catalogue import Provider, Route
 from gateway.core.embedding import Input
 from gateway.core.ports import ProviderCall
-from gateway.http1 import HttpReply
+from gateway.outbound.messages import HttpReply
 
 
 def a_provider(**changes: Any) -> Provider:

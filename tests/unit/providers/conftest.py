@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from gateway.outbound.client import Connections
+from gateway.outbound.client import HttpClient
 from tests.fakes import openai_vendor
 from tests.unit.outbound.servers import RunningVendor
 
@@ -17,8 +17,8 @@ async def vendor() -> AsyncIterator[RunningVendor]:
 
 
 @pytest.fixture
-async def connections() -> AsyncIterator[Connections]:
-    """Connections that may lead to this machine."""
-    made = Connections(allow_loopback=True)
+async def client() -> AsyncIterator[HttpClient]:
+    """Its calls may lead to this machine."""
+    made = HttpClient(allow_loopback=True)
     yield made
-    made.close()
+    await made.aclose()

@@ -3,12 +3,16 @@
 import base64
 import json
 import struct
-from dataclasses import dataclass, field, replace
+import threading
+import time
+from dataclasses import replace
 from typing import Any
 
 import msgspec
 import pytest
 
+from gateway.aws.errors import ConnectionLost, FunctionFailed, NotFound, Throttled
+from gateway.aws.lambda_functions import Functions
 from gateway.core.embedding import Purpose
 from gateway.core.errors import (
     GatewayError,
@@ -21,39 +25,10 @@ from gateway.core.errors import (
     RequestTooLarge,
     UnsupportedParameter,
 )
-from gateway.providers.embedded import MAX_PAYLOAD, EmbeddedProvider, build_event, read_answer
+from gateway.core.limits import MAX_LAMBDA_EVENT
+from gateway.providers.embedded import EmbeddedProvider, build_event, read_answer
+from tests.fakes.aws import ScriptedAws, failure, reply
 from tests.unit.providers.builders import a_call, a_provider, a_route
-
-
-class Broken(Exception):
-    """What a client of Lambda raises."""
-
-
-class Late(Broken):
-    """No answer in time."""
-
-
-@dataclass
-class Function:
-    """A Lambda function that answers, or fails, as told."""
-
-    answer: bytes | Exception
-    delay: float = 0
-    events: list[tuple[str, bytes, float]] = field(default_factory=list)
-
-    async def __call__(self, function_name: str, payload: bytes, *, timeout: float, alone: bool) -> bytes:  # noqa: ASYNC109
-        self.events.append((function_name, payload, timeout))
-        if self.delay > timeout:
-            raise Late
-        if isinstance(self.answer, Exception):
-            raise self.answer
-        return self.answer
-
-
-def provider_of(function: Function, **changes: Any) -> EmbeddedProvider:
-    return EmbeddedProvider(
-        **{"function_name": "model", "invoke": function, "timed_out": Late, "failed": Broken, **changes}
-    )
 
 
 def answer(*vectors: tuple[float, ...], tokens: list[int]) -> bytes:
@@ -65,6 +40,10 @@ def answer(*vectors: tuple[float, ...], tokens: list[int]) -> bytes:
 EMBEDDED = a_route(a_provider(kind="embedded", url=None, timeout=20))
 
 
+def provider_on(server: ScriptedAws) -> EmbeddedProvider:
+    return EmbeddedProvider(function_name="model", functions=Functions(server.client()))
+
+
 @pytest.mark.parametrize("truncate", [True, False])
 def test_the_event_is_the_texts_and_whether_to_cut_them(*, truncate: bool) -> None:
     event = build_event(a_call("a", "é\n", truncate=truncate, user="u1"))
@@ -73,14 +52,15 @@ def test_the_event_is_the_texts_and_whether_to_cut_them(*, truncate: bool) -> No
 
 
 async def test_vectors_are_slices_of_one_buffer_with_tokens_per_input() -> None:
-    function = Function(answer((1, 2), (3, 4), tokens=[5, 6]))
-
-    result = await provider_of(function).embed(a_call("a", "b", route=EMBEDDED))
+    with ScriptedAws(lambda _: reply(answer((1, 2), (3, 4), tokens=[5, 6]))) as server:
+        result = await provider_on(server).embed(a_call("a", "b", route=EMBEDDED))
 
     assert [struct.unpack("<2f", vector) for vector in result.vectors] == [(1, 2), (3, 4)]
     assert (result.tokens, result.token_counts) == (11, (5, 6))
     assert memoryview(result.vectors[0]).obj is memoryview(result.vectors[1]).obj
-    assert function.events == [("model", b'{"texts":["a","b"],"truncate":false}', 20)]
+    (request,) = server.requests
+    assert request.target == "/2015-03-31/functions/model/invocations"
+    assert request.json == {"texts": ["a", "b"], "truncate": False}
 
 
 @pytest.mark.parametrize(
@@ -107,14 +87,14 @@ def test_what_is_no_text_is_refused(item: Any) -> None:
     assert caught.value.param == "input"
 
 
-def test_an_event_may_be_as_large_as_lambda_lets_it() -> None:
+def test_an_event_may_be_as_large_as_lambda_accepts() -> None:
     around = len(build_event(a_call("")))
 
-    event = build_event(a_call("a" * (MAX_PAYLOAD - around)))
+    event = build_event(a_call("a" * (MAX_LAMBDA_EVENT - around)))
 
-    assert len(event) == MAX_PAYLOAD
-    with pytest.raises(RequestTooLarge, match=str(MAX_PAYLOAD + 1)):
-        build_event(a_call("a" * (MAX_PAYLOAD - around + 1)))
+    assert len(event) == MAX_LAMBDA_EVENT == 6_291_455
+    with pytest.raises(RequestTooLarge, match=str(MAX_LAMBDA_EVENT + 1)):
+        build_event(a_call("a" * (MAX_LAMBDA_EVENT - around + 1)))
 
 
 def test_an_input_too_long_is_told_with_its_place_and_count() -> None:
@@ -151,22 +131,31 @@ def test_an_answer_that_does_not_fit_is_never_served(told: bytes, expected: type
     assert type(caught.value) is expected
 
 
-@pytest.mark.parametrize(("failure", "expected"), [(Broken(), ProviderUnavailable), (Late(), ProviderTimeout)])
-async def test_a_function_that_fails_is_unavailable_and_a_late_one_timed_out(
-    failure: Exception, expected: type[GatewayError]
-) -> None:
-    with pytest.raises(GatewayError) as caught:
-        await provider_of(Function(failure)).embed(a_call("a", route=EMBEDDED))
-
-    assert type(caught.value) is expected
-    assert caught.value.__cause__ is failure
+FAILURES: dict[str, tuple[bytes | None, type[Exception]]] = {
+    "raises": (reply({"errorMessage": "no"}, X_Amz_Function_Error="Unhandled"), FunctionFailed),
+    "does not exist": (failure("ResourceNotFoundException", 404), NotFound),
+    "is throttled": (failure("TooManyRequestsException", 429), Throttled),
+    "does not answer": (None, ConnectionLost),
+}
 
 
-async def test_no_call_waits_longer_than_its_row_says() -> None:
-    function = Function(answer((1, 2), tokens=[1]), delay=30)
-    hurried = replace(EMBEDDED, provider=replace(EMBEDDED.provider, timeout=0.02))
+@pytest.mark.parametrize(("told", "cause"), FAILURES.values(), ids=FAILURES)
+async def test_a_function_that_fails_is_unavailable(told: bytes | None, cause: type[Exception]) -> None:
+    with ScriptedAws(lambda _: told) as server, pytest.raises(ProviderUnavailable) as caught:
+        await provider_on(server).embed(a_call("a", route=EMBEDDED))
 
-    with pytest.raises(ProviderTimeout):
-        await provider_of(function).embed(a_call("a", route=hurried))
+    assert type(caught.value.__cause__) is cause
 
-    assert function.events[0][2] == 0.02
+
+@pytest.mark.parametrize(("of_the_call", "of_the_row"), [(0.05, 20), (20, 0.05)], ids=["call", "row"])
+async def test_no_call_waits_longer_than_the_request_or_its_row_allows(of_the_call: float, of_the_row: float) -> None:
+    is_over = threading.Event()
+    route = replace(EMBEDDED, provider=replace(EMBEDDED.provider, timeout=of_the_row))
+    with ScriptedAws(lambda _: reply() if is_over.wait(5) else None) as server:
+        started = time.monotonic()
+
+        with pytest.raises(ProviderTimeout):
+            await provider_on(server).embed(a_call("a", route=route, timeout=of_the_call))
+
+        assert time.monotonic() - started < 2
+        is_over.set()

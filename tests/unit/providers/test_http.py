@@ -17,9 +17,12 @@ from gateway.core.errors import (
 )
 from gateway.core.ports import ProviderCall
 from gateway.core.vectors import as_array
-from gateway.outbound.client import Connections
+from gateway.outbound.client import HttpClient
+from gateway.outbound.messages import HttpCall
 from gateway.providers import openai
-from gateway.providers._http import HttpProvider, read_settings, reply_limit
+from gateway.providers._credentials import KeyCredentials
+from gateway.providers._http import HttpProvider, reply_limit, with_headers
+from gateway.providers._vendor import read_settings
 from tests.fakes.logs import log_lines
 from tests.fakes.openai_vendor import KEY, vector
 from tests.unit.outbound.servers import RunningVendor, listening
@@ -28,9 +31,13 @@ from tests.unit.providers.builders import Keys, a_call, a_provider, a_route
 SECRET = "the-text-that-was-embedded"
 
 
+def provider_with(keys: Keys, client: HttpClient) -> HttpProvider:
+    return HttpProvider(vendor=openai, credentials=KeyCredentials(keys), client=client)
+
+
 @pytest.fixture
-def provider(connections: Connections) -> HttpProvider:
-    return HttpProvider(vendor=openai, keys=Keys(vendor=KEY, wrong="sk-wrong-key"), connections=connections)
+def provider(client: HttpClient) -> HttpProvider:
+    return provider_with(Keys(vendor=KEY, wrong="sk-wrong-key"), client)
 
 
 def call_to(
@@ -152,8 +159,8 @@ async def test_a_key_the_vendor_refuses_is_told_to_the_operator_alone(
     assert "sk-wrong" not in str(line)
 
 
-async def test_the_end_of_a_line_is_no_part_of_a_key(vendor: RunningVendor, connections: Connections) -> None:
-    provider = HttpProvider(vendor=openai, keys=Keys(vendor=f" {KEY}\n"), connections=connections)
+async def test_the_end_of_a_line_is_no_part_of_a_key(vendor: RunningVendor, client: HttpClient) -> None:
+    provider = provider_with(Keys(vendor=f" {KEY}\n"), client)
 
     result = await provider.embed(call_to(vendor))
 
@@ -161,9 +168,9 @@ async def test_the_end_of_a_line_is_no_part_of_a_key(vendor: RunningVendor, conn
 
 
 async def test_a_key_that_is_none_is_the_operator_s_fault(
-    vendor: RunningVendor, connections: Connections, caplog: pytest.LogCaptureFixture
+    vendor: RunningVendor, client: HttpClient, caplog: pytest.LogCaptureFixture
 ) -> None:
-    provider = HttpProvider(vendor=openai, keys=Keys(vendor="two\nlines"), connections=connections)
+    provider = provider_with(Keys(vendor="two\nlines"), client)
 
     with pytest.raises(ProviderUnavailable, match="not set up"):
         await provider.embed(call_to(vendor))
@@ -173,14 +180,14 @@ async def test_a_key_that_is_none_is_the_operator_s_fault(
     assert "lines" not in str(line)
 
 
-async def test_our_key_is_taken_out_of_what_a_vendor_repeats(connections: Connections) -> None:
+async def test_our_key_is_taken_out_of_what_a_vendor_repeats(client: HttpClient) -> None:
     async def parrot(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = await reader.readuntil(b"\r\n\r\n")
         body = b'{"error":{"message":"You sent ' + head.partition(b"Bearer ")[2].partition(b"\r")[0] + b'!"}}'
         writer.write(b"HTTP/1.1 400 No\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body))
         await writer.drain()
 
-    provider = HttpProvider(vendor=openai, keys=Keys(vendor="opaque.token"), connections=connections)
+    provider = provider_with(Keys(vendor="opaque.token"), client)
 
     async with listening(parrot) as port:
         row = a_provider(url=f"http://127.0.0.1:{port}", key="vendor")
@@ -195,13 +202,13 @@ async def test_no_call_waits_longer_than_its_row_says(vendor: RunningVendor, pro
         await provider.embed(call_to(vendor, "slow-30s", timeout=0.05))
 
 
-async def test_what_the_key_took_is_not_granted_again(vendor: RunningVendor, connections: Connections) -> None:
+async def test_what_the_key_took_is_not_granted_again(vendor: RunningVendor, client: HttpClient) -> None:
     class SlowKeys(Keys):
         async def key(self, name: str) -> str:
             await asyncio.sleep(0.3)
             return await super().key(name)
 
-    provider = HttpProvider(vendor=openai, keys=SlowKeys(vendor=KEY), connections=connections)
+    provider = provider_with(SlowKeys(vendor=KEY), client)
     call = msgspec.structs.replace(call_to(vendor, "slow-30s"), timeout=0.2)
 
     with pytest.raises(ProviderTimeout):
@@ -258,6 +265,27 @@ async def test_a_vendor_that_cannot_be_reached_is_unavailable(
 
     (line,) = log_lines(caplog)
     assert (line["level"], line["message"], line["provider"]) == ("WARNING", "provider cannot be reached", "vendor")
+
+
+def test_the_row_s_own_headers_win_over_the_sender_s() -> None:
+    settings = openai.Settings(headers={"Accept": "application/x", "OpenAI-Organization": "org-1"})
+    call = HttpCall(url="https://vendor.example", body=b"{}", headers={"content-type": "application/y"})
+
+    sent = with_headers(call, settings)
+
+    assert sent.headers == {
+        "content-type": "application/y",
+        "accept": "application/x",
+        "openai-organization": "org-1",
+    }
+
+
+async def test_a_row_cannot_put_a_header_in_place_of_the_key(vendor: RunningVendor, provider: HttpProvider) -> None:
+    row = a_provider(url=vendor.url, key="vendor", settings={"headers": {"Authorization": "Bearer sk-other"}})
+
+    result = await provider.embed(a_call(route=a_route(row), native_dimensions=1536))
+
+    assert len(result.vectors) == 1
 
 
 def test_a_reply_may_be_as_long_as_its_vectors_in_indented_json() -> None:

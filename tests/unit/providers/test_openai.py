@@ -1,9 +1,8 @@
-"""What we send to OpenAI and its kin, what we make of their replies, and of their errors."""
+"""What we send to OpenAI and its kin, and what we make of their replies."""
 
 import base64
 import json
 import struct
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,24 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core.embedding import Purpose
-from gateway.core.errors import (
-    GatewayError,
-    InputTooLong,
-    InvalidRequest,
-    ProviderMisbehaved,
-    ProviderRefused,
-    ProviderThrottled,
-    ProviderTimeout,
-    ProviderUnavailable,
-    RequestTooLarge,
-    UnsupportedParameter,
-)
-from gateway.http1 import HttpReply
+from gateway.core.errors import InvalidRequest, ProviderMisbehaved
+from gateway.core.ports import ProviderCall
+from gateway.outbound.messages import HttpCall, HttpReply
 from gateway.providers import openai
-from gateway.providers._http import BadRow
+from gateway.providers._vendor import BadRow, read_settings
 from tests.unit.providers.builders import a_call, a_provider, a_route, json_reply
-
-ERRORS = json.loads((Path(__file__).parents[2] / "fixtures" / "openai" / "errors.json").read_text())
 
 
 def packed(*components: float) -> bytes:
@@ -37,6 +24,10 @@ def packed(*components: float) -> bytes:
 
 def encoded(*components: float) -> str:
     return base64.b64encode(packed(*components)).decode()
+
+
+def build(call: ProviderCall) -> HttpCall:
+    return openai.build_call(call, read_settings(call.route.provider, openai.Settings))
 
 
 # What we send.
@@ -125,110 +116,59 @@ def test_the_body_says_what_the_call_asks(asked: dict[str, Any], body: dict[str,
     inputs = asked.get("inputs", ("hello",))
     call = a_call(*inputs, **{name: value for name, value in asked.items() if name != "inputs"})
 
-    sent = openai.build_call(call, "sk-key")
+    sent = build(call)
 
     assert json.loads(sent.body) == body
 
 
-ADDRESSES: dict[str, tuple[dict[str, Any], str, str, dict[str, str]]] = {
-    "OpenAI, when the row has no URL": (
-        {"url": None},
-        "m",
-        "https://api.openai.com/v1/embeddings",
-        {"authorization": "Bearer sk-key"},
-    ),
-    "a slash at the end": (
-        {"url": "https://eu.api.openai.com/v1/"},
-        "m",
-        "https://eu.api.openai.com/v1/embeddings",
-        {"authorization": "Bearer sk-key"},
-    ),
+ADDRESSES: dict[str, tuple[dict[str, Any], str, str]] = {
+    "OpenAI, when the row has no URL": ({"url": None}, "m", "https://api.openai.com/v1/embeddings"),
+    "a slash at the end": ({"url": "https://eu.api.openai.com/v1/"}, "m", "https://eu.api.openai.com/v1/embeddings"),
     "Azure OpenAI": (
         {
             "url": "https://res.openai.azure.com",
-            "settings": {
-                "path": "/openai/deployments/{model}/embeddings",
-                "api_version": "2024-10-21",
-                "auth_header": "api-key",
-            },
+            "settings": {"path": "/openai/deployments/{model}/embeddings", "api_version": "2024-10-21"},
         },
         "my dep/1",
         "https://res.openai.azure.com/openai/deployments/my%20dep%2F1/embeddings?api-version=2024-10-21",
-        {"api-key": "sk-key"},
-    ),
-    "another scheme": (
-        {"settings": {"auth_scheme": "Token", "headers": {"OpenAI-Organization": "org-1"}}},
-        "m",
-        "https://vendor.example/v1/embeddings",
-        {"authorization": "Token sk-key", "OpenAI-Organization": "org-1"},
-    ),
-    "no scheme": (
-        {"settings": {"auth_scheme": ""}},
-        "m",
-        "https://vendor.example/v1/embeddings",
-        {"authorization": "sk-key"},
     ),
 }
 
 
-@pytest.mark.parametrize(("row", "model", "url", "own_headers"), ADDRESSES.values(), ids=ADDRESSES)
-def test_the_row_decides_where_and_with_which_key(
-    row: dict[str, Any], model: str, url: str, own_headers: dict[str, str]
-) -> None:
-    call = a_call(route=a_route(a_provider(**row), vendor_model=model))
-
-    sent = openai.build_call(call, "sk-key")
+@pytest.mark.parametrize(("row", "model", "url"), ADDRESSES.values(), ids=ADDRESSES)
+def test_the_row_decides_where(row: dict[str, Any], model: str, url: str) -> None:
+    sent = build(a_call(route=a_route(a_provider(**row), vendor_model=model)))
 
     assert (sent.method, sent.url) == ("POST", url)
-    assert sent.headers == {
-        "content-type": "application/json",
-        "accept": "application/json",
-        "accept-encoding": "identity",
-        "user-agent": "embeddings-gateway",
-        **own_headers,
-    }
-
-
-def test_a_server_without_a_key_gets_none() -> None:
-    sent = openai.build_call(a_call(), None)
-
-    assert "authorization" not in sent.headers
 
 
 @pytest.mark.parametrize("name", ["model", "input", "encoding_format", "dimensions", "user"])
 def test_what_the_caller_adds_may_not_replace_what_the_gateway_says(name: str) -> None:
     with pytest.raises(InvalidRequest) as caught:
-        openai.build_call(a_call(extra={name: "other"}, user="u1"), None)
+        build(a_call(extra={name: "other"}, user="u1"))
 
     assert caught.value.param == name
 
 
-def test_a_title_is_refused() -> None:
-    with pytest.raises(UnsupportedParameter) as caught:
-        openai.build_call(a_call(title="On frogs"), None)
-
-    assert caught.value.param == "title"
-
-
 def test_half_a_character_is_refused() -> None:
     with pytest.raises(InvalidRequest) as caught:
-        openai.build_call(a_call("\ud83d"), None)
+        build(a_call("\ud83d"))
 
     assert caught.value.param == "input"
 
 
 @pytest.mark.parametrize(
     ("settings", "named"),
-    [({"pth": "/x"}, "pth"), ({"path": 7}, "path"), ({"headers": {"a": 1}}, "headers")],
+    [({"pth": "/x"}, "pth"), ({"path": 7}, "path"), ({"headers": {"a": 1}}, "headers"), ({"errors": "x"}, "errors")],
 )
 def test_a_setting_nobody_knows_is_named_to_the_operator(settings: dict[str, Any], named: str) -> None:
     with pytest.raises(BadRow, match=named):
-        openai.build_call(a_call(route=a_route(a_provider(settings=settings))), None)
+        build(a_call(route=a_route(a_provider(settings=settings))))
 
 
 def test_a_purpose_the_row_has_no_word_for_is_the_operator_s_fault() -> None:
     with pytest.raises(BadRow, match="query"):
-        openai.build_call(a_call(purpose=Purpose.QUERY), None)
+        build(a_call(purpose=Purpose.QUERY))
 
 
 # What we make of a reply.
@@ -319,13 +259,16 @@ MISUNDERSTOOD: dict[str, tuple[bytes | object, str]] = {
     ),
     "not base64": ({"data": [ITEMS[0], {"index": 1, "embedding": "?!"}]}, "base64"),
     "base64 without its padding": ({"data": [ITEMS[0], {"index": 1, "embedding": "AAAAAAAAAAA"}]}, "base64"),
-    "a vector that is null": ({"data": [ITEMS[0], {"index": 1, "embedding": None}]}, "promises"),
-    "numbers as text": ({"data": [ITEMS[0], {"index": 1, "embedding": ["1", "2"]}]}, "promises"),
+    "a vector that is null": ({"data": [ITEMS[0], {"index": 1, "embedding": None}]}, "neither numbers"),
+    "numbers as text": ({"data": [ITEMS[0], {"index": 1, "embedding": ["1", "2"]}]}, "neither numbers"),
     "only Ctyun's field": ({"data": [ITEMS[0], {"index": 1, "embeddings": encoded(3, 4)}]}, "promises"),
     "not a number": ({"data": [ITEMS[0], {"index": 1, "embedding": encoded(float("nan"), 1)}]}, "finite"),
     "infinity": ({"data": [ITEMS[0], {"index": 1, "embedding": encoded(1, float("-inf"))}]}, "finite"),
     "beyond float32": ({"data": [ITEMS[0], {"index": 1, "embedding": [1e39, 1]}]}, "float32"),
-    "beyond float64": (b'{"data":[{"index":0,"embedding":[1e999,1]},{"index":1,"embedding":[1,1]}]}', "promises"),
+    "beyond float64": (
+        b'{"data":[{"index":0,"embedding":[1e999,1]},{"index":1,"embedding":[1,1]}]}',
+        "neither numbers",
+    ),
     "NaN as a word": (b'{"data":[{"index":0,"embedding":[NaN,1]},{"index":1,"embedding":[1,1]}]}', "promises"),
 }
 
@@ -336,164 +279,3 @@ def test_an_answer_that_does_not_fit_is_never_served(document: bytes | object, t
 
     with pytest.raises(ProviderMisbehaved, match=told):
         openai.read_reply(a_call("a", "b"), reply)
-
-
-# What we make of an error.
-
-CAUSES: dict[str, tuple[type[GatewayError], dict[str, Any]]] = {
-    "openai context length": (InputTooLong, {"tokens": 51435, "limit": 8192, "index": None}),
-    "openai context length by code": (InputTooLong, {"message": "Too long.", "tokens": None, "limit": None}),
-    "openai tokens per request": (
-        RequestTooLarge,
-        {"message": "Requested 453357 tokens, max 300000 tokens per request", "param": "input"},
-    ),
-    "openai invalid input": (ProviderRefused, {"status": 400, "code": None}),
-    "openai wrong key": (ProviderUnavailable, {}),
-    "openai country": (ProviderUnavailable, {}),
-    "openai model": (ProviderRefused, {"status": 404, "code": "model_not_found"}),
-    "openai rate limit": (
-        ProviderThrottled,
-        {
-            "retry_after": 1.5,
-            "message": "The provider has had enough for now: Rate limit reached for text-embedding-3-small in "
-            "organization [redacted] on tokens per min (TPM): Limit 1000000, Used 999000, Requested 5000. "
-            "Please try again in 240ms.",
-        },
-    ),
-    "openai rate limit in words": (ProviderThrottled, {"retry_after": 66.5}),
-    "openai quota": (ProviderRefused, {"status": 429, "code": "insufficient_quota"}),
-    "openai overloaded": (
-        ProviderUnavailable,
-        {
-            "message": "The provider failed (HTTP 503): The engine is currently overloaded, please try again later",
-        },
-    ),
-    "azure rate limit": (ProviderThrottled, {"retry_after": 38}),
-    "azure rate limit by date": (ProviderThrottled, {"retry_after": 30}),
-    "azure deployment": (ProviderRefused, {"status": 404, "code": "DeploymentNotFound"}),
-    "azure key": (ProviderUnavailable, {}),
-    "azure content filter": (ProviderRefused, {"status": 400, "code": "content_filter", "param": "prompt"}),
-    "azure inference, reference page": (ProviderRefused, {"status": 422, "message": "dimensions is not supported"}),
-    "google": (ProviderRefused, {"status": 400, "code": "400", "message": "Invalid value."}),
-    "google in an array": (ProviderRefused, {"status": 400, "code": "400", "message": "Invalid value."}),
-    "google retry info": (ProviderThrottled, {"retry_after": 38.5}),
-    "google retry info in an array": (ProviderThrottled, {"retry_after": 7}),
-    "tei too long": (InputTooLong, {"tokens": 600, "limit": 512}),
-    "tei batch": (ProviderRefused, {"status": 413, "message": "batch size 33 > maximum allowed batch size 32"}),
-    "tei native": (ProviderRefused, {"status": 422, "message": "Input validation error: empty"}),
-    "tei overloaded": (ProviderThrottled, {"retry_after": None}),
-    "tei backend": (ProviderUnavailable, {"message": "The provider failed (HTTP 424): Inference failed"}),
-    "vllm old": (ProviderRefused, {"status": 400, "code": "400"}),
-    "vllm too long": (InputTooLong, {"tokens": 1000, "limit": 512}),
-    "ollama model": (ProviderRefused, {"status": 404, "code": None}),
-    "ollama too long": (InputTooLong, {"tokens": None, "limit": None}),
-    "fastapi problems": (
-        ProviderRefused,
-        {"message": "body.input.0: Input should be a valid string; body.model: Field required"},
-    ),
-    "voyage": (ProviderRefused, {"message": "Model gone is not supported."}),
-    "mistral": (ProviderRefused, {"code": "3210"}),
-    "mistral problems in a message": (
-        ProviderRefused,
-        {"message": "body.dimensions: Extra inputs are not permitted", "status": 422},
-    ),
-    "cohere": (ProviderRefused, {"message": "invalid request: valid input_type must be provided"}),
-    "api gateway": (ProviderUnavailable, {}),
-}
-
-
-def test_every_recorded_error_has_its_cause() -> None:
-    assert CAUSES.keys() == ERRORS.keys()
-
-
-@pytest.mark.parametrize("name", ERRORS)
-def test_an_error_becomes_its_cause(name: str) -> None:
-    told = ERRORS[name]
-    expected, facts = CAUSES[name]
-
-    error = openai.read_error(json_reply(told["body"], told["status"], **told.get("headers", {})))
-
-    assert type(error) is expected
-    assert {fact: getattr(error, fact) for fact in facts} == facts
-
-
-WITHOUT_JSON: dict[str, tuple[int, bytes, type[GatewayError]]] = {
-    "a load balancer's page": (502, b"<html>Bad Gateway</html>", ProviderUnavailable),
-    "a server without words": (500, b"", ProviderUnavailable),
-    "a gateway's timeout": (504, b"upstream request timeout", ProviderTimeout),
-    "a timeout": (408, b"", ProviderTimeout),
-    "throttled without words": (429, b"slow down", ProviderThrottled),
-    "no access without words": (401, b"", ProviderUnavailable),
-    "a page instead of an error": (404, b"<html>Not Found</html>", ProviderMisbehaved),
-    "nothing instead of an error": (400, b"", ProviderMisbehaved),
-    "an array instead of an error": (400, b"[]", ProviderMisbehaved),
-    "an error without words": (400, b'{"error":{"code":1}}', ProviderMisbehaved),
-    "a number": (400, b"17", ProviderMisbehaved),
-    "a redirect": (307, b"", ProviderMisbehaved),
-    "accepted, not answered": (202, b"{}", ProviderMisbehaved),
-    "no content": (204, b"", ProviderMisbehaved),
-}
-
-
-@pytest.mark.parametrize(("status", "body", "expected"), WITHOUT_JSON.values(), ids=WITHOUT_JSON)
-def test_what_is_no_error_of_the_vendor_s_is_judged_by_its_status(
-    status: int, body: bytes, expected: type[GatewayError]
-) -> None:
-    error = openai.read_error(HttpReply(status=status, body=body))
-
-    assert type(error) is expected
-    assert "html" not in error.message
-
-
-@pytest.mark.parametrize("name", ["openai wrong key", "openai country", "azure key", "api gateway"])
-def test_nobody_is_told_about_our_credentials(name: str) -> None:
-    told = ERRORS[name]
-
-    error = openai.read_error(json_reply(told["body"], told["status"]))
-
-    assert error.message == "The provider does not let the gateway in; its operator has to see to that."
-
-
-@pytest.mark.parametrize(
-    "secret",
-    ["sk-abcdef0123456789", "sk-proj-abc_DEF-123", "AIzaSyA1234567890", "Bearer abcdef012345", "org-a1B2c3D4e5F6g7"],
-)
-def test_what_looks_like_a_credential_is_taken_out_of_messages(secret: str) -> None:
-    error = openai.read_error(json_reply({"error": {"message": f"Wrong: {secret}, sorry."}}, 400))
-
-    assert error.message == "Wrong: [redacted], sorry."
-
-
-def test_ordinary_words_stay_in_messages() -> None:
-    message = "A task-oriented, org-wide risk-free model of 2-disk-arrays; use Bearer tokens."
-
-    error = openai.read_error(json_reply({"error": {"message": message}}, 400))
-
-    assert error.message == message
-
-
-def test_a_long_message_is_cut() -> None:
-    error = openai.read_error(json_reply({"error": {"message": "no " * 10_000}}, 400))
-
-    assert len(error.message) == 1000
-    assert error.message.endswith("…")
-
-
-@given(
-    st.binary(max_size=300)
-    | st.recursive(
-        st.none() | st.text() | st.integers() | st.floats(),
-        lambda inner: (
-            st.lists(inner, max_size=4)
-            | st.dictionaries(
-                st.sampled_from(["error", "message", "detail", "code", "type", "msg", "loc", "details"]), inner
-            )
-        ),
-    ).map(lambda document: json.dumps(document).encode()),
-    st.sampled_from([200, 302, 400, 401, 404, 429, 500]),
-)
-def test_whatever_a_vendor_says_becomes_a_cause(body: bytes, status: int) -> None:
-    error = openai.read_error(HttpReply(status=status, body=body, headers={"retry-after": "soon", "date": "now"}))
-
-    assert isinstance(error, GatewayError)
-    assert len(error.message) < 1100

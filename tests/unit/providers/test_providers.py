@@ -6,11 +6,15 @@ from typing import Any
 
 import pytest
 
+from gateway.core.catalogue import Model, PurposeRule
+from gateway.core.embedding import Purpose
 from gateway.core.errors import ProviderUnavailable
-from gateway.providers import KINDS, ProviderDependencies, Providers, check_provider
+from gateway.outbound.client import HttpClient
+from gateway.providers import KINDS, OverHttp, ProviderDependencies, Providers, check_provider, check_route
 from gateway.providers._http import HttpProvider
+from gateway.providers._vendor import HttpSettings
 from gateway.providers.embedded import EmbeddedProvider
-from tests.unit.providers.builders import Keys, a_provider
+from tests.unit.providers.builders import Keys, a_provider, a_route
 
 
 class Late(Exception):
@@ -22,7 +26,9 @@ async def invoke(function_name: str, payload: bytes, *, timeout: float, alone: b
 
 
 def parts(**changes: Any) -> ProviderDependencies:
-    return ProviderDependencies(**{"keys": Keys(), "embedded_function": "model", "invoke": invoke, **changes})
+    return ProviderDependencies(
+        **{"keys": Keys(), "client": HttpClient, "embedded_function": "model", "invoke": invoke, **changes}
+    )
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -33,13 +39,13 @@ def test_every_kind_makes_a_provider_once(kind: str) -> None:
 
 
 def test_a_vendor_over_http_has_its_parts() -> None:
-    providers = Providers(parts())
+    client = HttpClient()
 
-    provider = providers("openai")
+    provider = Providers(parts(client=lambda: client))("openai")
 
     assert isinstance(provider, HttpProvider)
     assert provider.vendor.__class__.__name__ == "module"
-    assert provider.connections is providers.shared_connections()
+    assert provider.client is client
 
 
 def test_our_own_model_has_its_parts() -> None:
@@ -72,6 +78,8 @@ def test_importing_the_table_imports_no_vendor() -> None:
         {"kind": "openai"},
         {"kind": "openai", "url": None},
         {"kind": "openai", "settings": {"api_version": "2024-10-21", "auth_header": "api-key"}},
+        {"kind": "openai", "settings": {"errors": "voyage", "purposes": {"query": "query"}}},
+        {"kind": "cohere", "settings": {"path": "/providers/cohere/v2/embed", "auth_header": "api-key"}},
         {"kind": "embedded", "url": None},
     ],
 )
@@ -82,10 +90,12 @@ def test_a_row_that_can_be_used_is_accepted(row: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("row", "told"),
     [
-        ({"kind": "telepathy"}, "no kind 'telepathy', only openai, embedded"),
+        ({"kind": "telepathy"}, "no kind 'telepathy', only cohere, openai, embedded"),
         ({"url": "http://vendor.example"}, "https://"),
         ({"url": "https://10.0.0.1"}, "not a public address"),
         ({"settings": {"pth": "/x"}}, "'vendor'.*pth"),
+        ({"settings": {"errors": "of others"}}, "'vendor'.*errors"),
+        ({"kind": "cohere", "settings": {"api_version": "1"}}, "'vendor'.*api_version"),
         ({"kind": "embedded", "url": None, "settings": {"path": "/x"}}, "'embedded' has none"),
     ],
 )
@@ -96,3 +106,90 @@ def test_a_row_that_cannot_is_refused_with_a_sentence(row: dict[str, Any], told:
 
 def test_the_local_stack_s_rows_may_name_its_machine() -> None:
     check_provider(a_provider(url="http://127.0.0.1:8080/v1"), allow_loopback=True)
+
+
+NATIVE = PurposeRule(native=True)
+
+
+def a_model(**changes: Any) -> Model:
+    return Model(**{"name": "m", "dimensions": 2, "routes": (), **changes})
+
+
+PROMISES_KEPT: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
+    "nothing special": ({}, {}, {}),
+    "a word of the row": (
+        {"purposes": {Purpose.QUERY: NATIVE}},
+        {},
+        {"settings": {"purposes": {"query": "retrieval.query"}}},
+    ),
+    "a purpose that is told by a prefix": ({"purposes": {Purpose.QUERY: PurposeRule(prefix="query: ")}}, {}, {}),
+    "a word of the vendor": ({"purposes": {Purpose.QUERY: NATIVE}}, {}, {"kind": "cohere"}),
+    "a word of the row beside the vendor's": (
+        {"purposes": {Purpose.QUERY: NATIVE, Purpose.SIMILARITY: NATIVE}},
+        {},
+        {"kind": "cohere", "settings": {"purposes": {"similarity": "clustering"}}},
+    ),
+    "token ids": ({}, {"accepts_tokens": True}, {}),
+    "our own model": ({}, {}, {"kind": "embedded", "url": None}),
+    "what is refused elsewhere": (
+        {"purposes": {Purpose.QUERY: NATIVE}},
+        {"accepts_tokens": True},
+        {"kind": "cohere", "settings": {"pth": "/x"}},
+    ),
+    "a kind nobody knows": ({"accepts_title": True}, {}, {"kind": "telepathy"}),
+}
+
+
+@pytest.mark.parametrize(("model", "route", "provider"), PROMISES_KEPT.values(), ids=PROMISES_KEPT)
+def test_a_route_whose_provider_can_do_what_the_model_promises_is_accepted(
+    model: dict[str, Any], route: dict[str, Any], provider: dict[str, Any]
+) -> None:
+    row = a_provider(**provider)
+
+    check_route(a_model(**model), a_route(row, **route), row)
+
+
+PROMISES_BROKEN: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any], str]] = {
+    "no words at all": (
+        {"purposes": {Purpose.QUERY: NATIVE, Purpose.DOCUMENT: NATIVE}},
+        {},
+        {},
+        "Route 'vendor-eu': its provider 'vendor' has no word for document, query; give it by the setting purposes.",
+    ),
+    "one word missing": (
+        {"purposes": {Purpose.QUERY: NATIVE, Purpose.SIMILARITY: NATIVE}},
+        {},
+        {"kind": "cohere"},
+        "no word for similarity",
+    ),
+    "our own model": (
+        {"purposes": {Purpose.QUERY: NATIVE}},
+        {},
+        {"kind": "embedded", "url": None},
+        "no word for query",
+    ),
+    "a title": ({"accepts_title": True}, {}, {}, "no place for a title"),
+    "token ids": ({}, {"accepts_tokens": True}, {"kind": "cohere"}, "no place for token ids"),
+}
+
+
+@pytest.mark.parametrize(("model", "route", "provider", "told"), PROMISES_BROKEN.values(), ids=PROMISES_BROKEN)
+def test_a_promise_that_the_provider_cannot_keep_is_refused_with_a_sentence(
+    model: dict[str, Any], route: dict[str, Any], provider: dict[str, Any], told: str
+) -> None:
+    row = a_provider(**provider)
+
+    with pytest.raises(ValueError, match=told):
+        check_route(a_model(**model), a_route(row, **route), row)
+
+
+@pytest.mark.parametrize("kind", [kind for kind, make in KINDS.items() if isinstance(make, OverHttp)])
+def test_a_vendor_s_file_has_what_the_sender_and_the_operator_s_command_ask(kind: str) -> None:
+    make = KINDS[kind]
+    assert isinstance(make, OverHttp)
+    vendor = make.vendor()
+
+    assert set(vendor.PURPOSES) <= set(Purpose)
+    assert {type(vendor.ACCEPTS_TITLE), type(vendor.ACCEPTS_TOKENS)} == {bool}
+    assert issubclass(vendor.Settings, HttpSettings)
+    assert all(callable(function) for function in (vendor.build_call, vendor.read_reply, vendor.read_error))

@@ -8,6 +8,7 @@ import json
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from functools import cache, partial
 from typing import Any
 
 import jwt
@@ -19,6 +20,7 @@ from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
 from gateway.core.errors import StoreUnavailable, Unauthenticated
 from gateway.operations.authenticate import Authenticate
+from gateway.outbound.client import HttpClient
 from gateway.outbound.fetch import document_fetcher
 from gateway.stores.oidc_tokens import FRESH, LOOK_AGAIN, STALE, Issuer, OidcTokenVerifier
 from tests.unit.dialects.stage import KEY, Stage
@@ -79,7 +81,9 @@ def tokens_of(publisher: Publisher, clock: Clock | None = None, **changes: Any) 
     issuer = Issuer(
         **{"name": NAME, "audiences": (AUDIENCE,), "jwks_url": publisher.url, "claim": "workspace", **changes}
     )
-    return OidcTokenVerifier(issuer, fetch=document_fetcher(allow_loopback=True), clock=clock or Clock())
+    return OidcTokenVerifier(
+        issuer, fetch=document_fetcher(cache(partial(HttpClient, allow_loopback=True))), clock=clock or Clock()
+    )
 
 
 def claims(**changes: Any) -> dict[str, Any]:
@@ -234,7 +238,7 @@ async def test_without_any_key_nobody_is_let_in(publisher: Publisher, status: st
 
 async def test_a_plain_address_is_refused_unless_loopback_is_allowed(publisher: Publisher) -> None:
     issuer = Issuer(name=NAME, audiences=(AUDIENCE,), jwks_url=publisher.url, claim="workspace")
-    tokens = OidcTokenVerifier(issuer, fetch=document_fetcher(allow_loopback=False), clock=Clock())
+    tokens = OidcTokenVerifier(issuer, fetch=document_fetcher(HttpClient), clock=Clock())
 
     with pytest.raises(StoreUnavailable):
         await tokens.read(signed())

@@ -1,0 +1,65 @@
+"""Calls and replies as values, and what can go wrong between them: all of HTTP that a vendor's file needs."""
+
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import NamedTuple
+
+import msgspec
+
+# RFC 9110, sections 6.4 and 7.6.1: where a message ends, and what becomes of its connection, is the sender's business.
+SENDERS_OWN = frozenset(
+    {"connection", "content-length", "expect", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"}
+)
+
+_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+
+
+class BadHeader(ValueError):
+    """A header that cannot be sent, from a catalogue row or a key; the message names it and never repeats its value."""
+
+
+class MalformedReply(Exception):
+    """What arrived is not HTTP/1.1, or not what was asked for."""
+
+
+class ReplyTooLarge(MalformedReply):
+    """The reply is longer than the call can explain."""
+
+
+class ConnectionEnded(ConnectionError):
+    """The connection ended before the reply did."""
+
+
+class HttpCall(msgspec.Struct, frozen=True, kw_only=True):
+    """What to send. The client adds the headers that follow from the address and the body: host, content-length."""
+
+    url: str
+    body: bytes
+    headers: Mapping[str, str] = {}
+    method: str = "POST"
+
+
+class HttpReply(NamedTuple):
+    """What came back. Names of `headers` are in lower case; repeated ones are joined by a comma."""
+
+    status: int
+    body: bytes | bytearray
+    headers: Mapping[str, str] = MappingProxyType({})
+
+
+def encode_headers(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    """Headers as bytes; raises `BadHeader`.
+
+    Ours, because h11 repeats a value that it refuses in its message, and a value may be a key.
+    """
+    return [_encode_header(name, value) for name, value in headers.items()]
+
+
+def _encode_header(name: str, value: str) -> tuple[bytes, bytes]:
+    if name.lower() in SENDERS_OWN:
+        raise BadHeader(f"The header {name!r} is for the gateway to set: it says how long a call is.")
+    if not (_NAME.fullmatch(name) and _VALUE.fullmatch(value)):
+        raise BadHeader(f"The header {name!r} has a character that HTTP does not allow.")
+    return name.encode(), value.strip().encode("latin-1")

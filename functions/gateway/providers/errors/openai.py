@@ -1,0 +1,24 @@
+"""OpenAI and Azure OpenAI: https://platform.openai.com/docs/guides/error-codes.
+
+It is the table of rows that name none, so it also knows the sentences of servers that operators run themselves: vLLM
+has OpenAI's, TEI and Ollama have their own.
+"""
+
+import re
+
+from gateway.providers._errors import ErrorTable, Signs
+from gateway.providers.errors import ollama, tei
+
+ERRORS = ErrorTable(
+    too_long=Signs(
+        codes=frozenset({"context_length_exceeded"}),
+        sentences=(
+            re.compile(r"maximum context length is (?P<limit>\d+) tokens.*?requested (?P<tokens>\d+)", re.DOTALL),
+            re.compile(r"maximum input length is (?P<limit>\d+) tokens"),
+        ),
+    )
+    | tei.ERRORS.too_long
+    | ollama.ERRORS.too_long,
+    too_large=Signs(codes=frozenset({"max_tokens_per_request"})),
+    no_credit=Signs(codes=frozenset({"insufficient_quota"})),
+)

@@ -1,0 +1,266 @@
+"""What we make of vendors' errors: shapes and hints for all of them, codes and sentences by table."""
+
+import json
+from pathlib import Path
+from typing import Any, get_args, get_type_hints
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.core.errors import (
+    GatewayError,
+    InputTooLong,
+    ProviderMisbehaved,
+    ProviderRefused,
+    ProviderThrottled,
+    ProviderTimeout,
+    ProviderUnavailable,
+    RequestTooLarge,
+)
+from gateway.outbound.messages import HttpReply
+from gateway.providers import errors as error_tables
+from gateway.providers import openai
+from gateway.providers._errors import read_vendor_error
+from gateway.providers.errors import error_table
+from tests.unit.providers.builders import json_reply
+
+ERRORS = json.loads((Path(__file__).parents[2] / "fixtures" / "openai" / "errors.json").read_text())
+
+
+def read(reply: HttpReply, table: str = "openai") -> GatewayError:
+    return read_vendor_error(reply, error_table(table))
+
+
+def test_a_row_may_name_each_table() -> None:
+    files = {file.stem for file in Path(str(error_tables.__file__)).parent.glob("*.py")} - {"__init__"}
+
+    assert set(get_args(get_type_hints(openai.Settings)["errors"])) == files
+
+
+# Without a table's name, and so with that of OpenAI.
+
+CAUSES: dict[str, tuple[type[GatewayError], dict[str, Any]]] = {
+    "openai context length": (InputTooLong, {"tokens": 51435, "limit": 8192, "index": None}),
+    "openai input length": (InputTooLong, {"tokens": None, "limit": 8192, "index": None}),
+    "openai context length by code": (InputTooLong, {"message": "Too long.", "tokens": None, "limit": None}),
+    "openai tokens per request": (
+        RequestTooLarge,
+        {"message": "Requested 453357 tokens, max 300000 tokens per request", "param": "input"},
+    ),
+    "openai invalid input": (ProviderRefused, {"status": 400, "code": None}),
+    "openai wrong key": (ProviderUnavailable, {}),
+    "openai country": (ProviderUnavailable, {}),
+    "openai model": (ProviderRefused, {"status": 404, "code": "model_not_found"}),
+    "openai rate limit": (
+        ProviderThrottled,
+        {
+            "retry_after": 1.5,
+            "message": "The provider has had enough for now: Rate limit reached for text-embedding-3-small in "
+            "organization [redacted] on tokens per min (TPM): Limit 1000000, Used 999000, Requested 5000. "
+            "Please try again in 240ms.",
+        },
+    ),
+    "openai rate limit in words": (ProviderThrottled, {"retry_after": 66.5}),
+    "openai quota": (ProviderRefused, {"status": 429, "code": "insufficient_quota"}),
+    "openai overloaded": (
+        ProviderUnavailable,
+        {
+            "message": "The provider failed (HTTP 503): The engine is currently overloaded, please try again later",
+        },
+    ),
+    "azure rate limit": (ProviderThrottled, {"retry_after": 38}),
+    "azure rate limit by date": (ProviderThrottled, {"retry_after": 30}),
+    "azure deployment": (ProviderRefused, {"status": 404, "code": "DeploymentNotFound"}),
+    "azure key": (ProviderUnavailable, {}),
+    "azure content filter": (ProviderRefused, {"status": 400, "code": "content_filter", "param": "prompt"}),
+    "azure inference, reference page": (ProviderRefused, {"status": 422, "message": "dimensions is not supported"}),
+    "google": (ProviderRefused, {"status": 400, "code": "400", "message": "Invalid value."}),
+    "google in an array": (ProviderRefused, {"status": 400, "code": "400", "message": "Invalid value."}),
+    "google retry info": (ProviderThrottled, {"retry_after": 38.5}),
+    "google retry info in an array": (ProviderThrottled, {"retry_after": 7}),
+    "tei too long": (InputTooLong, {"tokens": 600, "limit": 512}),
+    "tei batch": (ProviderRefused, {"status": 413, "message": "batch size 33 > maximum allowed batch size 32"}),
+    "tei native": (ProviderRefused, {"status": 422, "message": "Input validation error: empty"}),
+    "tei overloaded": (ProviderThrottled, {"retry_after": None}),
+    "tei backend": (ProviderUnavailable, {"message": "The provider failed (HTTP 424): Inference failed"}),
+    "vllm old": (ProviderRefused, {"status": 400, "code": "400"}),
+    "vllm too long": (InputTooLong, {"tokens": 1000, "limit": 512}),
+    "ollama model": (ProviderRefused, {"status": 404, "code": None}),
+    "ollama too long": (InputTooLong, {"tokens": None, "limit": None}),
+    "fastapi problems": (
+        ProviderRefused,
+        {"message": "body.input.0: Input should be a valid string; body.model: Field required"},
+    ),
+    "voyage": (ProviderRefused, {"message": "Model gone is not supported."}),
+    "mistral": (ProviderRefused, {"code": "3210"}),
+    "mistral problems in a message": (
+        ProviderRefused,
+        {"message": "body.dimensions: Extra inputs are not permitted", "status": 422},
+    ),
+    "cohere": (ProviderRefused, {"message": "invalid request: valid input_type must be provided"}),
+    "api gateway": (ProviderUnavailable, {}),
+}
+
+
+def test_every_recorded_error_has_its_cause() -> None:
+    assert CAUSES.keys() == ERRORS.keys()
+
+
+@pytest.mark.parametrize("name", ERRORS)
+def test_an_error_becomes_its_cause(name: str) -> None:
+    told = ERRORS[name]
+    expected, facts = CAUSES[name]
+
+    error = read(json_reply(told["body"], told["status"], **told.get("headers", {})))
+
+    assert type(error) is expected
+    assert {fact: getattr(error, fact) for fact in facts} == facts
+
+
+# With the table of the vendor.
+
+BY_TABLE: dict[str, tuple[str, int, object, type[GatewayError], dict[str, Any]]] = {
+    "voyage, one input": (
+        "voyage",
+        400,
+        {
+            "detail": "Request to model 'voyage-4' failed. The example at index 0 in your batch has too many tokens "
+            "and does not fit into the model's context window of 32000 tokens. Please lower the number of tokens."
+        },
+        InputTooLong,
+        {"tokens": None, "limit": 32000, "index": None},
+    ),
+    "voyage, all together": (
+        "voyage",
+        400,
+        {
+            "detail": "Request to model 'voyage-4-large' failed. The max allowed tokens per submitted batch is 120000. "
+            "Your batch has 187609 tokens after truncation."
+        },
+        RequestTooLarge,
+        {"param": "input"},
+    ),
+    "mistral, one input": (
+        "mistral",
+        400,
+        {"object": "error", "message": "Input id 1 has 9000 tokens, exceeding max 8192 tokens.", "code": None},
+        InputTooLong,
+        {"tokens": 9000, "limit": 8192},
+    ),
+    "mistral, too many inputs": ("mistral", 400, ERRORS["mistral"]["body"], RequestTooLarge, {}),
+    "mistral, all together": (
+        "mistral",
+        400,
+        {"object": "error", "message": "Too many tokens in batch. Max is 16384 got 17555", "code": None},
+        RequestTooLarge,
+        {},
+    ),
+    "jina, no balance": (
+        "jina",
+        403,
+        {"detail": "Insufficient account balance", "code": "AUTHZ_INSUFFICIENT_BALANCE"},
+        ProviderRefused,
+        {"status": 403, "code": "AUTHZ_INSUFFICIENT_BALANCE"},
+    ),
+    "jina, another 403": ("jina", 403, {"detail": "Forbidden"}, ProviderUnavailable, {}),
+    "tei, one input": ("tei", 422, ERRORS["tei too long"]["body"], InputTooLong, {"tokens": 600, "limit": 512}),
+    "tei, too many inputs": ("tei", 413, ERRORS["tei batch"]["body"], RequestTooLarge, {}),
+    "ollama, one input": ("ollama", 400, ERRORS["ollama too long"]["body"], InputTooLong, {"tokens": None}),
+    "what another vendor would say": ("jina", 422, ERRORS["tei too long"]["body"], ProviderRefused, {"status": 422}),
+}
+
+
+@pytest.mark.parametrize(("table", "status", "body", "expected", "facts"), BY_TABLE.values(), ids=BY_TABLE)
+def test_an_error_becomes_its_cause_by_the_vendor_s_own_words(
+    table: str, status: int, body: object, expected: type[GatewayError], facts: dict[str, Any]
+) -> None:
+    error = read(json_reply(body, status), table)
+
+    assert type(error) is expected
+    assert {fact: getattr(error, fact) for fact in facts} == facts
+
+
+# Whatever the vendor.
+
+WITHOUT_JSON: dict[str, tuple[int, bytes, type[GatewayError]]] = {
+    "a load balancer's page": (502, b"<html>Bad Gateway</html>", ProviderUnavailable),
+    "a server without words": (500, b"", ProviderUnavailable),
+    "a gateway's timeout": (504, b"upstream request timeout", ProviderTimeout),
+    "a timeout": (408, b"", ProviderTimeout),
+    "throttled without words": (429, b"slow down", ProviderThrottled),
+    "no access without words": (401, b"", ProviderUnavailable),
+    "a page instead of an error": (404, b"<html>Not Found</html>", ProviderMisbehaved),
+    "nothing instead of an error": (400, b"", ProviderMisbehaved),
+    "an array instead of an error": (400, b"[]", ProviderMisbehaved),
+    "an error without words": (400, b'{"error":{"code":1}}', ProviderMisbehaved),
+    "a number": (400, b"17", ProviderMisbehaved),
+    "a redirect": (307, b"", ProviderMisbehaved),
+    "accepted, not answered": (202, b"{}", ProviderMisbehaved),
+    "no content": (204, b"", ProviderMisbehaved),
+}
+
+
+@pytest.mark.parametrize(("status", "body", "expected"), WITHOUT_JSON.values(), ids=WITHOUT_JSON)
+def test_what_is_no_error_of_the_vendor_s_is_judged_by_its_status(
+    status: int, body: bytes, expected: type[GatewayError]
+) -> None:
+    error = read(HttpReply(status=status, body=body))
+
+    assert type(error) is expected
+    assert "html" not in error.message
+
+
+@pytest.mark.parametrize("name", ["openai wrong key", "openai country", "azure key", "api gateway"])
+def test_nobody_is_told_about_our_credentials(name: str) -> None:
+    told = ERRORS[name]
+
+    error = read(json_reply(told["body"], told["status"]))
+
+    assert error.message == "The provider does not let the gateway in; its operator has to see to that."
+
+
+@pytest.mark.parametrize(
+    "secret",
+    ["sk-abcdef0123456789", "sk-proj-abc_DEF-123", "AIzaSyA1234567890", "Bearer abcdef012345", "org-a1B2c3D4e5F6g7"],
+)
+def test_what_looks_like_a_credential_is_taken_out_of_messages(secret: str) -> None:
+    error = read(json_reply({"error": {"message": f"Wrong: {secret}, sorry."}}, 400))
+
+    assert error.message == "Wrong: [redacted], sorry."
+
+
+def test_ordinary_words_stay_in_messages() -> None:
+    message = "A task-oriented, org-wide risk-free model of 2-disk-arrays; use Bearer tokens."
+
+    error = read(json_reply({"error": {"message": message}}, 400))
+
+    assert error.message == message
+
+
+def test_a_long_message_is_cut() -> None:
+    error = read(json_reply({"error": {"message": "no " * 10_000}}, 400))
+
+    assert len(error.message) == 1000
+    assert error.message.endswith("…")
+
+
+@given(
+    st.binary(max_size=300)
+    | st.recursive(
+        st.none() | st.text() | st.integers() | st.floats(),
+        lambda inner: (
+            st.lists(inner, max_size=4)
+            | st.dictionaries(
+                st.sampled_from(["error", "message", "detail", "code", "type", "msg", "loc", "details"]), inner
+            )
+        ),
+    ).map(lambda document: json.dumps(document).encode()),
+    st.sampled_from([200, 302, 400, 401, 404, 429, 500]),
+    st.sampled_from(["openai", "voyage", "mistral", "jina", "tei"]),
+)
+def test_whatever_a_vendor_says_becomes_a_cause(body: bytes, status: int, table: str) -> None:
+    error = read(HttpReply(status=status, body=body, headers={"retry-after": "soon", "date": "now"}), table)
+
+    assert isinstance(error, GatewayError)
+    assert len(error.message) < 1100
