@@ -13,6 +13,7 @@ from gateway.aws.dynamodb import DynamoDb
 from gateway.aws.signing import Credentials
 from gateway.core.caller import Limits
 from gateway.core.errors import AllowanceExhausted
+from gateway.core.ports import PendingWrite
 from gateway.stores.rate_limits import SharedRateLimits, TableCounters
 from tests.fakes.aws import make_aws
 
@@ -26,6 +27,8 @@ LIMITS = {
 LARGEST = 100
 """Tokens of a request of `settling`; the other workspaces always ask for `EVEN`."""
 EVEN = 50
+MAX_PENDING = 3
+"""Corrections under way at once."""
 REFUSALS = 4
 """After so many in a row, a function believes that nothing is left."""
 
@@ -33,34 +36,41 @@ Admitted = tuple[str, int, int, int]
 
 
 async def hammer(allowances: dict[int, SharedRateLimits], seed: int) -> list[Admitted]:
-    """Reserve in every workspace and window, several at a time, until nothing is left."""
+    """Reserve in every workspace and window, in turn, until nothing is left."""
     dice = random.Random(seed)
     admitted: list[Admitted] = []
     asked = [(workspace, window) for workspace in LIMITS for window in WINDOWS]
     dice.shuffle(asked)
-    await asyncio.gather(
-        *(_drain(allowances[window], workspace, window, dice, admitted) for workspace, window in asked)
-    )
+    pending: list[PendingWrite] = []
+    refusals = dict.fromkeys(asked, 0)
+    while asked := [drain for drain in asked if refusals[drain] < REFUSALS]:
+        for workspace, window in asked:
+            try:
+                admitted.append(await _request(allowances[window], workspace, window, dice, pending))
+                refusals[workspace, window] = 0
+            except AllowanceExhausted:
+                refusals[workspace, window] += 1
+    _finish(pending, 0)
     return admitted
 
 
-async def _drain(
-    allowances: SharedRateLimits, workspace: str, window: int, dice: random.Random, admitted: list[Admitted]
-) -> None:
-    refusals = 0
-    while refusals < REFUSALS:
-        tokens = dice.randint(1, LARGEST) if workspace == "settling" else EVEN
-        try:
-            reservation = await allowances.reserve(workspace, LIMITS[workspace], tokens)
-        except AllowanceExhausted:
-            refusals += 1
-            continue
-        if reservation.local:
-            sys.exit("DynamoDB could not be asked.")
-        used = dice.randint(0, tokens) if workspace == "settling" else tokens
-        await allowances.settle(reservation, used)
-        admitted.append((workspace, window, tokens, used))
-        refusals = 0
+async def _request(
+    allowances: SharedRateLimits, workspace: str, window: int, dice: random.Random, pending: list[PendingWrite]
+) -> Admitted:
+    """Reserve and settle; what is written at once overlaps the requests that follow, as it overlaps rendering."""
+    tokens = dice.randint(1, LARGEST) if workspace == "settling" else EVEN
+    reservation = await allowances.reserve(workspace, LIMITS[workspace], tokens)
+    if reservation.local:
+        sys.exit("DynamoDB could not be asked.")
+    used = dice.randint(0, tokens) if workspace == "settling" else tokens
+    pending.append(allowances.settle(reservation, used))
+    _finish(pending, MAX_PENDING)
+    return workspace, window, tokens, used
+
+
+def _finish(pending: list[PendingWrite], left: int) -> None:
+    while len(pending) > left:
+        pending.pop(0)()
 
 
 def _allowances(dynamodb: DynamoDb, table: str, window: int) -> SharedRateLimits:

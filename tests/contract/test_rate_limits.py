@@ -16,7 +16,15 @@ from gateway.aws.errors import AwsError
 from gateway.aws.signing import Credentials
 from gateway.core.caller import Limits
 from gateway.core.errors import AllowanceExhausted
-from gateway.stores.rate_limits import KEPT, Counters, Counts, LimitReached, SharedRateLimits, TableCounters
+from gateway.stores.rate_limits import (
+    ITEM_TTL,
+    Counters,
+    Counts,
+    LimitReached,
+    PendingCounts,
+    SharedRateLimits,
+    TableCounters,
+)
 from tests.contract import hammer
 from tests.contract.conftest import Boto
 from tests.fakes.stores import MemoryCounters
@@ -39,67 +47,67 @@ def counters(request: pytest.FixtureRequest) -> Counters:
     return TableCounters(DynamoDb(aws, timeout=10), table=table)
 
 
-async def test_a_window_counts_requests_and_tokens(counters: Counters) -> None:
-    counts = [await counters.take("acme", 7, tokens=tokens, limits=LIMITS) for tokens in (30, 0, 70)]
+def test_a_window_counts_requests_and_tokens(counters: Counters) -> None:
+    counts = [counters.take("acme", 7, tokens=tokens, limits=LIMITS) for tokens in (30, 0, 70)]
 
     assert counts == [Counts(requests=1, tokens=30), Counts(requests=2, tokens=30), Counts(requests=3, tokens=100)]
 
 
-async def test_a_request_too_many_is_not_counted(counters: Counters) -> None:
+def test_a_request_too_many_is_not_counted(counters: Counters) -> None:
     for _ in range(3):
-        await counters.take("acme", 7, tokens=1, limits=LIMITS)
+        counters.take("acme", 7, tokens=1, limits=LIMITS)
 
     for _ in range(2):
         with pytest.raises(LimitReached) as caught:
-            await counters.take("acme", 7, tokens=1, limits=LIMITS)
+            counters.take("acme", 7, tokens=1, limits=LIMITS)
 
     assert caught.value.counts == Counts(requests=3, tokens=3)
 
 
-async def test_a_token_too_many_is_not_counted(counters: Counters) -> None:
-    await counters.take("acme", 7, tokens=60, limits=LIMITS)
+def test_a_token_too_many_is_not_counted(counters: Counters) -> None:
+    counters.take("acme", 7, tokens=60, limits=LIMITS)
 
     with pytest.raises(LimitReached) as caught:
-        await counters.take("acme", 7, tokens=41, limits=LIMITS)
-    after = await counters.take("acme", 7, tokens=40, limits=LIMITS)
+        counters.take("acme", 7, tokens=41, limits=LIMITS)
+    after = counters.take("acme", 7, tokens=40, limits=LIMITS)
 
     assert caught.value.counts == Counts(requests=1, tokens=60)
     assert after == Counts(requests=2, tokens=100)
 
 
 @pytest.mark.parametrize("limits", [Limits(requests=0, tokens=100), Limits(requests=3, tokens=9)])
-async def test_an_empty_window_has_its_limits_too(counters: Counters, limits: Limits) -> None:
+def test_an_empty_window_has_its_limits_too(counters: Counters, limits: Limits) -> None:
     with pytest.raises(LimitReached) as caught:
-        await counters.take("acme", 7, tokens=10, limits=limits)
+        counters.take("acme", 7, tokens=10, limits=limits)
 
     assert caught.value.counts == Counts()
 
 
-async def test_corrections_may_take_a_request_below_nothing(counters: Counters) -> None:
-    await counters.take("acme", 7, tokens=100, limits=LIMITS)
+def test_corrections_may_take_a_request_below_nothing(counters: Counters) -> None:
+    counters.take("acme", 7, tokens=100, limits=LIMITS)
 
-    after = await counters.take("acme", 7, tokens=-40, limits=LIMITS)
+    after = counters.take("acme", 7, tokens=-40, limits=LIMITS)
 
     assert after == Counts(requests=2, tokens=60)
 
 
-async def test_a_correction_counts_whatever_the_limits_and_is_no_request(counters: Counters) -> None:
-    await counters.take("acme", 7, tokens=50, limits=LIMITS)
+def test_a_correction_counts_whatever_the_limits_and_is_no_request(counters: Counters) -> None:
+    counters.take("acme", 7, tokens=50, limits=LIMITS)
 
-    await counters.correct("acme", 7, tokens=70)
+    counters.begin_correct("acme", 7, tokens=70).finish()
     with pytest.raises(LimitReached) as caught:
-        await counters.take("acme", 7, tokens=0, limits=LIMITS)
-    await counters.correct("acme", 7, tokens=-100)
-    after = await counters.take("acme", 7, tokens=0, limits=LIMITS)
+        counters.take("acme", 7, tokens=0, limits=LIMITS)
+    counters.begin_correct("acme", 7, tokens=-100).finish()
+    after = counters.take("acme", 7, tokens=0, limits=LIMITS)
 
     assert caught.value.counts == Counts(requests=1, tokens=120)
     assert after == Counts(requests=2, tokens=20)
 
 
-async def test_workspaces_and_windows_are_counted_apart(counters: Counters) -> None:
-    await counters.take("acme", 7, tokens=100, limits=LIMITS)
+def test_workspaces_and_windows_are_counted_apart(counters: Counters) -> None:
+    counters.take("acme", 7, tokens=100, limits=LIMITS)
 
-    counts = [await counters.take(workspace, window, tokens=100, limits=LIMITS) for workspace, window in OTHERS]
+    counts = [counters.take(workspace, window, tokens=100, limits=LIMITS) for workspace, window in OTHERS]
 
     assert counts == [Counts(requests=1, tokens=100)] * 2
 
@@ -107,8 +115,8 @@ async def test_workspaces_and_windows_are_counted_apart(counters: Counters) -> N
 OTHERS = [("acme", 8), ("acme-2", 7)]
 
 
-async def test_a_window_leaves_the_table_by_itself(aws: AwsClient, boto: Boto, table: str) -> None:
-    await TableCounters(DynamoDb(aws, timeout=10), table=table).take("acme", 7, tokens=1, limits=LIMITS)
+def test_a_window_leaves_the_table_by_itself(aws: AwsClient, boto: Boto, table: str) -> None:
+    TableCounters(DynamoDb(aws, timeout=10), table=table).take("acme", 7, tokens=1, limits=LIMITS)
 
     item = boto("dynamodb").get_item(TableName=table, Key={"window": {"S": "acme#7"}})["Item"]
 
@@ -116,8 +124,20 @@ async def test_a_window_leaves_the_table_by_itself(aws: AwsClient, boto: Boto, t
         "window": {"S": "acme#7"},
         "requests": {"N": "1"},
         "tokens": {"N": "1"},
-        "expires_at": {"N": str(8 * 60 + KEPT)},
+        "expires_at": {"N": str(8 * 60 + ITEM_TTL)},
     }
+
+
+def test_a_correction_is_sent_before_its_reply_is_read(counters: Counters) -> None:
+    """Another function may count between the two; both are counted."""
+    counters.take("acme", 7, tokens=50, limits=LIMITS)
+
+    pending = counters.begin_correct("acme", 7, tokens=-20)
+    counters.take("acme", 7, tokens=10, limits=LIMITS)
+    pending.finish()
+    after = counters.take("acme", 7, tokens=0, limits=LIMITS)
+
+    assert after == Counts(requests=3, tokens=40)
 
 
 async def test_a_reservation_is_one_write(counters: Counters) -> None:
@@ -126,7 +146,7 @@ async def test_a_reservation_is_one_write(counters: Counters) -> None:
     limits = Limits(requests=100, tokens=60_000)
 
     for estimate, used in ((900, 700), (100, 0), (50, 60)):
-        await function.settle(await function.reserve("acme", limits, estimate), used)
+        function.settle(await function.reserve("acme", limits, estimate), used)()
 
     assert calls == ["take", "take", "take"]
 
@@ -138,13 +158,13 @@ class Recorder(Counters):
         self._counters = counters
         self._calls = calls
 
-    async def take(self, workspace: str, window: int, *, tokens: int, limits: Limits) -> Counts:
+    def take(self, workspace: str, window: int, *, tokens: int, limits: Limits) -> Counts:
         self._calls.append("take")
-        return await self._counters.take(workspace, window, tokens=tokens, limits=limits)
+        return self._counters.take(workspace, window, tokens=tokens, limits=limits)
 
-    async def correct(self, workspace: str, window: int, *, tokens: int) -> Counts:
+    def begin_correct(self, workspace: str, window: int, *, tokens: int) -> PendingCounts:
         self._calls.append("correct")
-        return await self._counters.correct(workspace, window, tokens=tokens)
+        return self._counters.begin_correct(workspace, window, tokens=tokens)
 
 
 async def test_a_table_that_does_not_exist_is_a_failure_and_so_a_fallback(aws: AwsClient) -> None:
@@ -157,7 +177,7 @@ async def test_a_table_that_does_not_exist_is_a_failure_and_so_a_fallback(aws: A
     assert reservation.local
     assert reports == ["refused"]
     with pytest.raises(AwsError):
-        await counters.take("acme", 7, tokens=1, limits=LIMITS)
+        counters.take("acme", 7, tokens=1, limits=LIMITS)
 
 
 @pytest.fixture
@@ -179,7 +199,7 @@ def hammered(emulator: str, identity: Credentials, table: str) -> dict[tuple[str
     return admitted
 
 
-async def test_many_functions_at_once_are_admitted_exactly_what_the_limits_say(
+def test_many_functions_at_once_are_admitted_exactly_what_the_limits_say(
     hammered: dict[tuple[str, int], list[hammer.Admitted]], boto: Boto, table: str
 ) -> None:
     for window in hammer.WINDOWS:
@@ -202,5 +222,6 @@ async def test_a_refusal_tells_what_is_left(counters: Counters) -> None:
         await function.reserve("acme", LIMITS, 41)
 
     assert caught.value.retry_after == 40
-    assert caught.value.standing
-    assert (caught.value.standing.remaining_requests, caught.value.standing.remaining_tokens) == (2, 40)
+    left = caught.value.facts.allowance
+    assert left
+    assert (left.remaining_requests, left.remaining_tokens) == (2, 40)

@@ -4,7 +4,6 @@ The write is conditional, so no admission brings a counter above its limit, whoe
 to use is added to the next write of the same window; until then it is kept here.
 """
 
-import math
 from collections.abc import Callable
 from functools import partial
 from typing import Final, NamedTuple, Protocol
@@ -27,8 +26,8 @@ MAX_CARRIED_WINDOWS: Final = 10
 """Windows from which an excess is taken: one request can overdraw at most ten."""
 URGENT_FRACTION: Final = 1 / 16
 """A correction above this part of the budget is written at once, so that other functions see it."""
-FALLBACK_SHARE: Final = 0.1
-"""The part of the limits that a function admits by its own count while DynamoDB cannot be asked."""
+FALLBACK_DIVISOR: Final = 10
+"""While DynamoDB cannot be asked, a function admits one tenth of the limits by its own count."""
 
 
 class Counts(NamedTuple):
@@ -155,20 +154,13 @@ class SharedRateLimits:
             self._breaker.failed()
             self._owe_unsure(asked.workspace, asked.window, owed)
             return self._reserve_locally(asked, reason_of(error))
-        except BaseException:
-            self._owe_unsure(asked.workspace, asked.window, owed)
-            raise
         self._breaker.succeeded()
-        self._see(asked, counts)
+        self._seen[asked.workspace] = counts
         return asked.granted(counts)
 
-    def _see(self, asked: "_Asked", counts: Counts) -> None:
-        if asked.window == self._window:
-            self._seen[asked.workspace] = counts
-
     def _refusal(self, asked: "_Asked", counts: Counts) -> AllowanceExhausted:
-        self._see(asked, counts)
-        if counts.requests >= asked.limits.requests and asked.window == self._window:
+        self._seen[asked.workspace] = counts
+        if counts.requests >= asked.limits.requests:
             self._spent[asked.workspace] = counts  # requests are never given back: no need to ask again
         return asked.exhausted(counts)
 
@@ -179,8 +171,7 @@ class SharedRateLimits:
         after = before.plus(1, asked.tokens)
         if after.requests > share.requests or after.tokens > share.tokens:
             raise asked.exhausted(before, share=share)
-        if asked.window == self._window:
-            self._own[asked.workspace] = after
+        self._own[asked.workspace] = after
         return asked.granted(after, share=share)
 
     def _begin_correction(self, workspace: str, reservation: Reservation) -> PendingWrite:
@@ -207,6 +198,8 @@ class SharedRateLimits:
     def _carry_over(self, reservation: Reservation, excess: int) -> None:
         """What a request used beyond all that was left is taken from the minutes that follow."""
         budget = reservation.limits.tokens
+        if not budget:
+            return  # those minutes admit nothing anyway
         later = range(reservation.window + 1, reservation.window + 1 + MAX_CARRIED_WINDOWS)
         try:
             for window, left in zip(later, range(excess, 0, -budget), strict=False):
@@ -265,7 +258,7 @@ class _Asked(NamedTuple):
 
 
 def _share(limit: int) -> int:
-    return math.ceil(limit * FALLBACK_SHARE)
+    return -(-limit // FALLBACK_DIVISOR)  # rounded up, in whole numbers: 30 * 0.1 is a little more than 3
 
 
 class TableCounters:

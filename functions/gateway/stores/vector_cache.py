@@ -243,7 +243,7 @@ def _number(attribute: Attribute) -> int | None:
 
 
 class VectorMemory:
-    """`size` is in bytes, `clock` Unix time."""
+    """The vectors that a warm function used latest, at most `size` bytes of them; `clock` is Unix time."""
 
     def __init__(self, size: int, clock: Callable[[], float]) -> None:
         self._size = size

@@ -1,27 +1,31 @@
-"""Requests and tokens per minute: never more than the limits, whatever overlaps and whatever breaks."""
+"""Requests and tokens per minute: never more than the limits, and what is written when."""
 
-from collections.abc import Callable, Coroutine, Generator
-from contextlib import closing
+import threading
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from gateway.aws.errors import AwsTimeout, AwsUnavailable
+from gateway.aws.dynamodb import DynamoDb
+from gateway.aws.errors import AwsUnavailable
 from gateway.core.caller import Limits
 from gateway.core.errors import AllowanceExhausted, RequestTooLarge
 from gateway.core.rate_limit import Reservation
 from gateway.stores.circuit_breaker import FAILURES_IN_A_ROW, PAUSE
-from gateway.stores.rate_limits import LARGE, SHARE, Counters, Counts, SharedRateLimits
+from gateway.stores.rate_limits import (
+    FALLBACK_DIVISOR,
+    MAX_CARRIED_WINDOWS,
+    URGENT_FRACTION,
+    Counts,
+    PendingCounts,
+    SharedRateLimits,
+    TableCounters,
+)
+from tests.fakes.aws import Request, ScriptedAws, reply
 from tests.fakes.stores import MemoryCounters
 
 LIMITS = Limits(requests=6, tokens=100)
 NOW = 60_000.0 + 15
 WINDOW = 1000
-
-Result = TypeVar("Result")
 
 
 @dataclass
@@ -33,17 +37,21 @@ class Stage:
     calls: int = 0
     down: bool = False
     reports: list[str] = field(default_factory=list)
+    replies_read: int = 0
 
-    async def take(self, workspace: str, window: int, *, tokens: int, limits: Limits) -> Counts:
+    def take(self, workspace: str, window: int, *, tokens: int, limits: Limits) -> Counts:
         self._call()
-        return await self.counters.take(workspace, window, tokens=tokens, limits=limits)
+        return self.counters.take(workspace, window, tokens=tokens, limits=limits)
 
-    async def correct(self, workspace: str, window: int, *, tokens: int) -> Counts:
+    def begin_correct(self, workspace: str, window: int, *, tokens: int) -> PendingCounts:
         self._call()
-        return await self.counters.correct(workspace, window, tokens=tokens)
+        return Sent(self, self.counters.begin_correct(workspace, window, tokens=tokens))
 
     def _call(self) -> None:
         self.calls += 1
+        self.fail_if_down()
+
+    def fail_if_down(self) -> None:
         if self.down:
             raise AwsUnavailable("down")
 
@@ -55,13 +63,26 @@ class Stage:
         return self.counters.windows.get((workspace, int(self.now // 60)), Counts())
 
 
+@dataclass
+class Sent:
+    """A correction on its way; its reply is lost if the counters are down when it is read."""
+
+    stage: Stage
+    counted: PendingCounts
+
+    def finish(self) -> Counts:
+        self.stage.replies_read += 1
+        self.stage.fail_if_down()
+        return self.counted.finish()
+
+
 async def test_what_is_left_is_told_without_asking_and_without_taking() -> None:
     stage = Stage()
     function = stage.function()
     await function.reserve("acme", LIMITS, 10)
     calls = stage.calls
 
-    seen, unseen = function.standing("acme", LIMITS), function.standing("another", LIMITS)
+    seen, unseen = function.remaining("acme", LIMITS), function.remaining("another", LIMITS)
 
     assert (seen.remaining_requests, seen.remaining_tokens) == (5, 90)
     assert (unseen.remaining_requests, unseen.remaining_tokens) == (6, 100)
@@ -73,7 +94,7 @@ async def test_what_was_used_beyond_the_budget_is_taken_from_the_minutes_that_fo
     function = stage.function()
     reservation = await function.reserve("acme", LIMITS, 90)
 
-    await function.settle(reservation, 330)
+    function.settle(reservation, 330)()
 
     windows = {window: counts.tokens for (_, window), counts in stage.counters.windows.items()}
     assert windows == {WINDOW: 330, WINDOW + 1: 100, WINDOW + 2: 100, WINDOW + 3: 30}
@@ -86,9 +107,9 @@ async def test_only_what_this_request_used_too_much_is_taken_from_later_minutes(
     stage = Stage()
     one, other = stage.function(), stage.function()
     first, second = await one.reserve("acme", LIMITS, 50), await other.reserve("acme", LIMITS, 50)
-    await one.settle(first, 150)
+    one.settle(first, 150)()
 
-    await other.settle(second, 70)
+    other.settle(second, 70)()
 
     assert stage.counters.windows["acme", WINDOW].tokens == 220
     assert stage.counters.windows["acme", WINDOW + 1].tokens == 100 + 20
@@ -101,7 +122,7 @@ async def test_what_is_left_is_everything_once_a_new_minute_begins() -> None:
 
     stage.now += 60
 
-    assert function.standing("acme", LIMITS).remaining_requests == 6
+    assert function.remaining("acme", LIMITS).remaining_requests == 6
 
 
 async def test_a_reservation_says_what_is_left() -> None:
@@ -140,8 +161,9 @@ async def test_tokens_that_are_used_up_are_refused_until_the_window_ends() -> No
         await function.reserve("acme", LIMITS, 31)
 
     assert (caught.value.limited_by, caught.value.retry_after) == ("tokens", 45.0)
-    assert caught.value.standing
-    assert (caught.value.standing.remaining_requests, caught.value.standing.remaining_tokens) == (5, 30)
+    left = caught.value.facts.allowance
+    assert left
+    assert (left.remaining_requests, left.remaining_tokens) == (5, 30)
 
 
 async def test_requests_that_are_used_up_are_refused_without_a_write() -> None:
@@ -157,7 +179,7 @@ async def test_requests_that_are_used_up_are_refused_without_a_write() -> None:
         refusals.append(caught.value)
 
     assert {refusal.limited_by for refusal in refusals} == {"requests"}
-    assert refusals[-1].standing == refusals[0].standing
+    assert refusals[-1].facts == refusals[0].facts
     assert stage.calls == 6 + 1
 
 
@@ -198,7 +220,7 @@ async def test_what_was_not_used_is_given_back_with_the_next_write() -> None:
     function = stage.function()
     reservation = await function.reserve("acme", LIMITS, 90)
 
-    await function.settle(reservation, 90 - 100 // LARGE)
+    function.settle(reservation, 90 - int(100 * URGENT_FRACTION))()
     calls_after_settling = stage.calls
     await function.reserve("acme", LIMITS, 16)
 
@@ -212,7 +234,7 @@ async def test_a_large_difference_is_written_at_once_for_others_to_use() -> None
     function, other = stage.function(), stage.function()
     reservation = await function.reserve("acme", LIMITS, 90)
 
-    await function.settle(reservation, 10)
+    function.settle(reservation, 10)()
     await other.reserve("acme", LIMITS, 90)
 
     assert stage.counted() == Counts(requests=2, tokens=100)
@@ -223,13 +245,13 @@ async def test_what_was_used_beyond_the_estimate_is_counted_and_nothing_more_adm
     function = stage.function()
     reservation = await function.reserve("acme", LIMITS, 90)
 
-    await function.settle(reservation, 150)
+    function.settle(reservation, 150)()
 
     with pytest.raises(AllowanceExhausted) as caught:
         await function.reserve("acme", LIMITS, 1)
     assert stage.counted() == Counts(requests=1, tokens=150)
-    assert caught.value.standing
-    assert caught.value.standing.remaining_tokens == 0
+    assert caught.value.facts.allowance
+    assert caught.value.facts.allowance.remaining_tokens == 0
 
 
 async def test_what_is_settled_after_its_window_changes_no_other_window() -> None:
@@ -238,7 +260,7 @@ async def test_what_is_settled_after_its_window_changes_no_other_window() -> Non
     reservation = await function.reserve("acme", LIMITS, 90)
     stage.now += 60
 
-    await function.settle(reservation, 0)
+    function.settle(reservation, 0)()
     await function.reserve("acme", LIMITS, 50)
 
     assert stage.counted() == Counts(requests=1, tokens=50)
@@ -247,7 +269,7 @@ async def test_what_is_settled_after_its_window_changes_no_other_window() -> Non
 async def test_a_correction_that_is_too_late_for_its_window_is_dropped() -> None:
     stage = Stage()
     function = stage.function()
-    await function.settle(await function.reserve("acme", LIMITS, 10), 5)
+    function.settle(await function.reserve("acme", LIMITS, 10), 5)()
     stage.now += 60
 
     await function.reserve("acme", LIMITS, 50)
@@ -258,7 +280,7 @@ async def test_a_correction_that_is_too_late_for_its_window_is_dropped() -> None
 async def test_a_refusal_keeps_the_correction_that_it_would_have_written() -> None:
     stage = Stage()
     function = stage.function()
-    await function.settle(await function.reserve("acme", LIMITS, 50), 45)
+    function.settle(await function.reserve("acme", LIMITS, 50), 45)()
     with pytest.raises(AllowanceExhausted):
         await function.reserve("acme", LIMITS, 60)
 
@@ -285,7 +307,7 @@ async def test_without_dynamodb_a_function_admits_its_share_and_says_so() -> Non
 async def test_without_dynamodb_tokens_have_their_share_too() -> None:
     function = Stage(down=True).function()
     limits = Limits(requests=1000, tokens=1000)
-    await function.reserve("acme", limits, 1000 // SHARE - 1)
+    await function.reserve("acme", limits, 1000 // FALLBACK_DIVISOR - 1)
 
     with pytest.raises(AllowanceExhausted) as caught:
         await function.reserve("acme", limits, 2)
@@ -300,7 +322,7 @@ async def test_what_was_admitted_without_dynamodb_is_settled_without_it() -> Non
     reservation = await function.reserve("acme", limits, 100)
     stage.down = False
 
-    await function.settle(reservation, 20)
+    function.settle(reservation, 20)()
 
     assert stage.counted() == Counts()
     stage.down = True
@@ -329,122 +351,94 @@ async def test_settling_never_fails() -> None:
     reservation = await function.reserve("acme", LIMITS, 100)
     stage.down = True
 
-    await function.settle(reservation, 0)
+    function.settle(reservation, 0)()
 
     assert stage.counted() == Counts(requests=1, tokens=100)
 
 
-class Turn:
-    """A place where another task may go on."""
+async def test_a_correction_whose_reply_is_lost_does_not_fail_the_request() -> None:
+    stage = Stage()
+    function = stage.function()
+    finish = function.settle(await function.reserve("acme", LIMITS, 100), 0)
+    stage.down = True
 
-    def __await__(self) -> Generator[None, None, None]:
-        yield
+    finish()
 
-
-@dataclass
-class Fates(Counters):
-    """Shared counters whose calls take time before and after they count, and may be lost on the way."""
-
-    draw: Any
-    may_break: bool
-    counters: MemoryCounters = field(default_factory=MemoryCounters)
-
-    async def take(self, workspace: str, window: int, *, tokens: int, limits: Limits) -> Counts:
-        return await self._through(lambda: self.counters.take(workspace, window, tokens=tokens, limits=limits))
-
-    async def correct(self, workspace: str, window: int, *, tokens: int) -> Counts:
-        return await self._through(lambda: self.counters.correct(workspace, window, tokens=tokens))
-
-    async def _through(self, call: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
-        fate = self.draw(st.sampled_from(["lost before", "lost after", "fine", "fine"])) if self.may_break else "fine"
-        await Turn()
-        if fate == "lost before":
-            raise AwsUnavailable("It never arrived.")
-        result = await call()
-        await Turn()
-        if fate == "lost after":
-            raise AwsTimeout("It was counted, and nobody heard of it.")
-        return result
-
-    @property
-    def counted(self) -> Counts:
-        return self.counters.windows.get(("acme", WINDOW), Counts())
+    assert stage.replies_read == 1
 
 
-@dataclass
-class Play:
-    """Warm functions that reserve and settle in whatever order, and the truth about what was used."""
+async def test_a_refund_whose_reply_is_lost_is_not_given_back_twice() -> None:
+    stage = Stage()
+    function = stage.function()
+    finish = function.settle(await function.reserve("acme", LIMITS, 100), 40)
+    stage.down = True
+    finish()
+    stage.down = False
 
-    functions: list[SharedRateLimits]
-    under_way: list[tuple[Coroutine[Any, Any, Any], SharedRateLimits]] = field(default_factory=list)
-    admitted: list[tuple[Reservation, SharedRateLimits]] = field(default_factory=list)
-    used: int = 0
-    """Tokens: what was reserved, and once it is known what was used instead."""
+    await function.reserve("acme", LIMITS, 20)
 
-    def reserve(self, function: SharedRateLimits, tokens: int, limits: Limits = LIMITS) -> None:
-        self.under_way.append((function.reserve("acme", limits, tokens), function))
-
-    def settle(self, place: int, tokens: int) -> None:
-        reservation, function = self.admitted.pop(place)
-        if not reservation.local:
-            self.used += tokens - reservation.tokens
-        self.under_way.append((function.settle(reservation, tokens), function))
-
-    def go_on(self, place: int) -> None:
-        task, function = self.under_way[place]
-        try:
-            task.send(None)
-        except StopIteration as ended:
-            self.under_way.pop(place)
-            if ended.value:
-                self.admitted.append((ended.value, function))
-                self.used += 0 if ended.value.local else ended.value.tokens
-        except AllowanceExhausted:
-            self.under_way.pop(place)
-
-    def come_to_rest(self) -> None:
-        while self.under_way:
-            self.go_on(0)
-
-    def close(self) -> None:
-        for task, _ in self.under_way:
-            task.close()
+    assert stage.counted() == Counts(requests=2, tokens=60)
 
 
-@given(st.data(), st.sampled_from(["all goes well", "calls break"]), st.sampled_from([1, 2]))
-def test_no_interleaving_and_no_failure_cheats_the_counter(data: Any, weather: str, most_used: int) -> None:
-    """The counter never says less than what was used, and no admission takes it over the limit.
+async def test_a_correction_is_sent_at_once_and_its_reply_read_when_it_is_finished() -> None:
+    stage = Stage()
+    function = stage.function()
+    reservation = await function.reserve("acme", LIMITS, 90)
 
-    `most_used` is how often its estimate a request may turn out to use.
-    """
-    fates = Fates(data.draw, may_break=weather == "calls break")
-    now = [NOW]
-    functions = [SharedRateLimits(fates, clock=lambda: now[0], on_fallback=lambda _: None) for _ in range(3)]
-    with closing(Play(functions)) as play:
-        go_through(play, fates, data, most_used)
+    finish = function.settle(reservation, 10)
+    sent, read_before = stage.counted(), stage.replies_read
+    finish()
 
-        play.come_to_rest()
-        fates.may_break, now[0] = False, NOW + PAUSE
-        for function in functions:  # each writes what it still remembers
-            play.reserve(function, 0, Limits(requests=10**9, tokens=10**9))
-        play.come_to_rest()
-        assert fates.counted.tokens >= play.used
-        if weather == "all goes well":
-            assert fates.counted.tokens == play.used
+    assert sent == Counts(requests=1, tokens=10)
+    assert (read_before, stage.replies_read) == (0, 1)
 
 
-def go_through(play: Play, fates: Fates, data: Any, most_used: int) -> None:
-    """Let functions reserve, settle and go on, and look at the counters after each step."""
-    for _ in range(data.draw(st.integers(1, 40))):
-        step = data.draw(st.sampled_from(["reserve", "settle", "go on", "go on"]))
-        if step == "reserve":
-            play.reserve(data.draw(st.sampled_from(play.functions)), data.draw(st.integers(0, LIMITS.tokens)))
-        elif step == "settle" and play.admitted:
-            place = data.draw(st.integers(0, len(play.admitted) - 1))
-            estimate = play.admitted[place][0].tokens
-            play.settle(place, data.draw(st.integers(0, estimate * most_used)))
-        elif step == "go on" and play.under_way:
-            play.go_on(data.draw(st.integers(0, len(play.under_way) - 1)))
-        if most_used == 1:
-            assert play.used <= fates.counted.tokens <= LIMITS.tokens
-        assert fates.counted.requests <= LIMITS.requests
+async def test_minutes_that_follow_are_corrected_only_when_the_write_is_finished() -> None:
+    """How much of the excess is this request's is known from the reply."""
+    stage = Stage()
+    function = stage.function()
+
+    finish = function.settle(await function.reserve("acme", LIMITS, 90), 130)
+    before = set(stage.counters.windows)
+    finish()
+
+    assert before == {("acme", WINDOW)}
+    assert stage.counters.windows["acme", WINDOW + 1] == Counts(tokens=30)
+
+
+async def test_one_request_is_taken_from_so_many_minutes_and_no_more() -> None:
+    stage = Stage()
+    function = stage.function()
+
+    function.settle(await function.reserve("acme", LIMITS, 0), 100_000)()
+
+    assert max(window for _, window in stage.counters.windows) == WINDOW + MAX_CARRIED_WINDOWS
+
+
+async def test_a_workspace_without_tokens_may_settle_what_it_used_all_the_same() -> None:
+    stage, limits = Stage(), Limits(requests=6, tokens=0)
+    function = stage.function()
+
+    function.settle(await function.reserve("acme", limits, 0), 5)()
+
+    assert stage.counters.windows == {("acme", WINDOW): Counts(requests=1, tokens=5)}
+
+
+def test_the_table_is_sent_a_correction_before_its_reply_is_read() -> None:
+    arrived, may_answer = threading.Event(), threading.Event()
+
+    def answer_when_allowed(request: Request) -> bytes:
+        arrived.set()
+        may_answer.wait(5)
+        added = request.json["ExpressionAttributeValues"]
+        return reply({"Attributes": {"requests": {"N": "1"}, "tokens": added[":tokens"]}})
+
+    with ScriptedAws(answer_when_allowed) as server:
+        pending = TableCounters(DynamoDb(server.client()), table="t").begin_correct("acme", WINDOW, tokens=7)
+
+        was_sent = arrived.wait(5)
+        may_answer.set()
+        counts = pending.finish()
+
+    assert was_sent
+    assert counts == Counts(requests=1, tokens=7)

@@ -131,7 +131,7 @@ async def test_only_so_many_batches_are_sent_before_the_write_is_finished() -> N
     with ScriptedAws(count_and_answer) as server:
         finish = Gateway(server).cache().put(vectors(count), TTL)
 
-        all_arrived = all([arrived.acquire(timeout=5) for _ in range(MAX_SIDE_BY_SIDE)])
+        all_arrived = all(arrived.acquire(timeout=5) for _ in range(MAX_SIDE_BY_SIDE))
         sent_before = len(server.requests)
         finish()
 
