@@ -170,6 +170,15 @@ def test_a_prefix_stands_before_token_ids_that_became_text() -> None:
     assert whole_call(made).inputs == ("query: hello",)
 
 
+def test_a_token_id_that_no_vocabulary_has_is_refused_with_the_number_of_its_input() -> None:
+    model = make_model(routes=(make_route(accepts_tokens=False),), vocabulary="two")
+
+    with pytest.raises(errors.InvalidRequest) as caught:
+        plan(model, (1, 0), (2,), vocabularies=lambda name: Vocabulary(name, (b"lo", b"hel")))
+
+    assert caught.value.param == "input[1]"
+
+
 def test_what_is_missing_is_named_once_by_its_first_place() -> None:
     made = plan(make_model(), "a", "b", "a", "c", "c")
 
@@ -289,12 +298,23 @@ def test_slices_hold_no_more_than_the_vendor_takes() -> None:
     assert list(made.slices([0, 2, 3, 4])) == [[0, 2], [3, 4]]
 
 
-def test_a_call_names_an_input_by_its_number_in_the_request() -> None:
-    made = plan(make_model(), *"abcde")
+@pytest.mark.parametrize(("positions", "index", "number"), [([1, 4], 1, 4), ([3], 0, 3)])
+def test_a_call_names_an_input_by_its_number_in_the_request(positions: list[int], index: int, number: int) -> None:
+    call = plan(make_model(), *"abcde").call(positions, timeout=9)
 
-    error = made.call([1, 4], timeout=9).input_too_long(1, tokens=300, limit=256)
+    error = call.input_too_long(index, tokens=300, limit=256)
 
-    assert (error.index, error.param, error.tokens, error.limit) == (4, "input[4]", 300, 256)
+    assert (error.index, error.param, error.tokens, error.limit) == (number, f"input[{number}]", 300, 256)
+
+
+def test_the_input_of_a_call_that_is_the_whole_request_needs_no_number() -> None:
+    assert whole_call(plan(make_model(), "a")).input_too_long(0, tokens=300, limit=256).param == "input"
+
+
+def test_a_call_carries_what_is_the_request_s() -> None:
+    call = whole_call(plan(make_model(), user="u1", extra={"priority": 3}))
+
+    assert (call.user, call.extra, call.timeout) == ("u1", {"priority": 3}, 9)
 
 
 def test_only_what_is_missing_is_reserved() -> None:
