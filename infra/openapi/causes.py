@@ -5,6 +5,10 @@ from dataclasses import dataclass
 
 from gateway.core import errors
 from gateway.core.errors import GatewayError, InvalidRequest, RequestTooLarge
+from gateway.core.stages import unknown_region, wrong_region
+from infra.stages import read_stages
+
+REGIONS = [stage.name for stage in read_stages()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +67,7 @@ CAUSES: Sequence[Cause] = (
     ),
     Cause(
         "The vectors would be computed in another region.",
-        errors.WrongRegion("This address computes vectors in 'eu' only, and nothing crosses regions.", param="region"),
+        wrong_region("us", here="eu", address=None),
         EVERYWHERE,
     ),
     Cause(
@@ -73,7 +77,7 @@ CAUSES: Sequence[Cause] = (
     ),
     Cause(
         "There is nothing at this path.",
-        errors.ResourceNotFound("There is no region 'mars'.", param="region"),
+        unknown_region("mars", REGIONS),
         EVERYWHERE,
     ),
     Cause(

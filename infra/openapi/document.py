@@ -11,12 +11,12 @@ from fastapi.utils import deep_dict_update
 
 from gateway.app import ROUTERS
 from gateway.dialects._router import DialectRoute, SharedPathRoute
+from infra.openapi.causes import REGIONS
 from infra.openapi.examples import ROOT, model_of, read_examples
 from infra.openapi.failures import component_name, failures_of, response_to
 from infra.openapi.headers import HEADERS, headers_of_answers
 from infra.openapi.routes import ROUTES, Operation, read_operations
 from infra.openapi.schemas import component_schemas, one_of
-from infra.stages import read_stages
 
 PLACE = ROOT / "functions" / "gateway" / "openapi" / "openapi.json"
 
@@ -47,7 +47,7 @@ CREDENTIALS: Mapping[str, Json] = {
 
 REGION: Json = {
     "description": "Where the vectors are computed. An address serves its own region only.",
-    "schema": {"enum": [stage.name for stage in read_stages()]},
+    "schema": {"enum": REGIONS},
 }
 
 
@@ -92,7 +92,7 @@ def _paths() -> Json:
 
 def _operation(operation: Operation) -> Json:
     route = operation.route
-    told: Json = {
+    described: Json = {
         "operationId": operation.name,
         "tags": [route.dialect.name],
         "summary": route.summary,
@@ -102,10 +102,10 @@ def _operation(operation: Operation) -> Json:
     }
     if route.body:
         content = {"schema": one_of([route.body]), "examples": _examples(operation.routes[:1], "request")}
-        told["requestBody"] = {"required": True, "content": {"application/json": content}}
+        described["requestBody"] = {"required": True, "content": {"application/json": content}}
     for each in operation.routes:
-        deep_dict_update(told, each.openapi_extra or {})
-    return told
+        deep_dict_update(described, each.openapi_extra or {})
+    return described
 
 
 def _about_sharing(operation: Operation) -> Iterator[str]:

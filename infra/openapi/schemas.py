@@ -40,11 +40,11 @@ def _tidied(schema: Json) -> Json:
 
 
 def _field(field: Json, *, required: bool) -> Json:
-    told = _without_defaults(field)
-    if not required or NULL not in told.get("anyOf", ()) or "default" not in field:
-        return told
-    (only,) = [choice for choice in told.pop("anyOf") if choice != NULL]
-    return {**only, **told}
+    kept = _without_defaults(field)
+    if not required or NULL not in kept.get("anyOf", ()) or "default" not in field:
+        return kept
+    (only,) = [choice for choice in kept.pop("anyOf") if choice != NULL]
+    return {**only, **kept}
 
 
 def _without_defaults(schema: Json) -> Json:

@@ -47,7 +47,7 @@ def test_every_route_of_every_dialect_is_described_and_no_other() -> None:
 
 
 def test_operations_have_names_of_their_own() -> None:
-    names = [told["operationId"] for methods in DOCUMENT["paths"].values() for told in methods.values()]
+    names = [described["operationId"] for methods in DOCUMENT["paths"].values() for described in methods.values()]
 
     assert len(set(names)) == len(names)
 
@@ -63,8 +63,8 @@ def resolved(place: dict[str, Any]) -> Any:
 def contents() -> Iterator[tuple[str, dict[str, Any]]]:
     """Every body of a request or an answer, and where it stands."""
     for path, methods in DOCUMENT["paths"].items():
-        for method, told in methods.items():
-            bodies = {**told["responses"], "body": told.get("requestBody", {})}
+        for method, described in methods.items():
+            bodies = {**described["responses"], "body": described.get("requestBody", {})}
             for name, body in bodies.items():
                 for content in resolved(body).get("content", {}).values():
                     yield f"{method} {path} {name}", content
@@ -100,8 +100,10 @@ def test_every_cause_is_described() -> None:
     assert {type(cause.error) for cause in CAUSES} == set(table.causes_in_order())
 
 
-def test_every_way_to_send_a_key_is_told_of_every_operation() -> None:
-    own = [told for methods in DOCUMENT["paths"].values() for told in methods.values() if "security" in told]
+def test_every_way_to_send_a_key_is_described_for_every_operation() -> None:
+    own = [
+        described for methods in DOCUMENT["paths"].values() for described in methods.values() if "security" in described
+    ]
 
     assert own == []
     assert DOCUMENT["security"] == [{name: []} for name in DOCUMENT["components"]["securitySchemes"]]
@@ -129,22 +131,22 @@ async def test_nobody_enters_with_a_wrong_key_or_none(operation: Operation, requ
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda each: each.name)
 async def test_an_answer_carries_no_header_that_is_not_described(operation: Operation) -> None:
-    told = DOCUMENT["paths"][operation.path][operation.method]
-    body = next(iter(content_of(told["requestBody"])["examples"].values())) if "requestBody" in told else None
-    examples = {parameter["name"]: parameter.get("example", "eu") for parameter in told.get("parameters", ())}
+    described = DOCUMENT["paths"][operation.path][operation.method]
+    body = next(iter(content_of(described["requestBody"])["examples"].values())) if "requestBody" in described else None
+    examples = {parameter["name"]: parameter.get("example", "eu") for parameter in described.get("parameters", ())}
 
     response = await Stage(models=[make_model(name=name) for name in MODEL_NAMES]).send(
         operation.method.upper(), operation.path.format_map(examples), json=body and resolved(body)["value"]
     )
 
     own = {name for name in response.headers if name.startswith("x-") or name in {"retry-after", "allow"}}
-    assert own <= resolved(told["responses"][str(response.status_code)])["headers"].keys()
+    assert own <= resolved(described["responses"][str(response.status_code)])["headers"].keys()
 
 
 def test_a_wait_is_described_where_there_is_one() -> None:
     for path, methods in DOCUMENT["paths"].items():
-        for told in methods.values():
-            headers = {status: resolved(answer).get("headers", {}) for status, answer in told["responses"].items()}
+        for described in methods.values():
+            headers = {status: resolved(answer).get("headers", {}) for status, answer in described["responses"].items()}
             assert "retry-after" in headers["503"], path
             if "429" in headers:
                 assert headers["429"].keys() >= {"retry-after", "retry-after-ms"}, path
@@ -170,24 +172,24 @@ def path_of(golden: Golden) -> str:
 
 @pytest.mark.parametrize("golden", every_golden(), ids=lambda golden: golden.name)
 def test_the_document_is_true_of_what_was_written_down(golden: Golden) -> None:
-    told, status = DOCUMENT["paths"][path_of(golden)][golden.request["method"].lower()], golden.answer["status"]
+    described, status = DOCUMENT["paths"][path_of(golden)][golden.request["method"].lower()], golden.answer["status"]
 
-    assert validator_of(content_of(told["responses"][str(status)])).is_valid(json.loads(golden.answer["text"]))
+    assert validator_of(content_of(described["responses"][str(status)])).is_valid(json.loads(golden.answer["text"]))
     if status == 200 and "body" in golden.request:
-        assert validator_of(content_of(told["requestBody"])).is_valid(golden.request["body"])
+        assert validator_of(content_of(described["requestBody"])).is_valid(golden.request["body"])
 
 
 @pytest.mark.parametrize(("model", "status"), [("echo", "200"), ("nothing", "404")])
 async def test_the_document_is_true_of_what_keys_of_another_dialect_get(model: str, status: str) -> None:
-    told = DOCUMENT["paths"]["/v1/embeddings"]["post"]
+    described = DOCUMENT["paths"]["/v1/embeddings"]["post"]
 
     response = await Stage(dialect="ctyun").post("/v1/embeddings", model=model, input=["a"])
 
-    documented = content_of(told["responses"][status])
+    documented = content_of(described["responses"][status])
     assert str(response.status_code) == status
     assert validator_of(documented).is_valid(response.json())
     assert any(name.lower().startswith("ctyun") for name in documented["examples"])
-    assert "ctyun" in told["description"]
+    assert "ctyun" in described["description"]
 
 
 async def test_the_document_is_served_as_it_is_kept() -> None:

@@ -53,9 +53,8 @@ class DialectRoute(APIRoute):
     """FastAPI's route, which renders every failure, also of a dependency, in the dialect.
 
     https://fastapi.tiangolo.com/how-to/custom-request-and-route/
-    Dialects share a path in two ways: `only_if` accepts the requests that come to this route, and `shared_with` is the
-    dialect in which keys marked as its own are answered.
-    `body` and `answer` are wire types for the OpenAPI document; nothing here reads or checks by them.
+    `shared_with` is a dialect in which keys marked as its own are answered here. `body` and `answer` are wire types for
+    the OpenAPI document; nothing is read or checked by them here.
     """
 
     def __init__(

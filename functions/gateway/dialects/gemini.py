@@ -390,11 +390,6 @@ def _place(error: InvalidRequest) -> str:
     return error.param or ""
 
 
-def from_googles_client(scope: Scope) -> bool:
-    """Whether Google's clients ask: all on paths of their own, those with Google's credential on `/v1/models`."""
-    return not scope["path"].startswith(f"{SHARED}/models") or has_googles_credential(scope)
-
-
 def has_googles_credential(scope: Scope) -> bool:
     """Whether a request on a path shared with OpenAI's clients comes from Google's."""
     if any(name == b"x-goog-api-key" for name, _ in scope["headers"]):
@@ -420,16 +415,16 @@ DIALECT = Dialect(
 
 router = DialectRouter(DIALECT)
 
-SHARED = "/v1"
-"""Where OpenAI's clients ask too."""
+UNSHARED = ("/v1beta", "/gemini/v1beta", "/gemini/v1", "/gemini")
+"""Where nobody but Google's clients asks."""
 
-BASES = ("/v1beta", "/gemini/v1beta", "/gemini/v1", "/gemini", SHARED)
+SHARED = "/v1"
 
 KINDS = ("models", "tunedModels")
 
 
 def _verb_paths(verb: str) -> Iterator[str]:
-    return (f"{base}/{kind}/{{name:path}}:{verb}" for base in BASES for kind in KINDS)
+    return (f"{base}/{kind}/{{name:path}}:{verb}" for base in (*UNSHARED, SHARED) for kind in KINDS)
 
 
 @router.endpoint(

@@ -4,6 +4,7 @@ https://ai.google.dev/api/models
 """
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, NotRequired, TypedDict
 
 import orjson
@@ -13,7 +14,7 @@ from gateway.core.errors import InvalidRequest
 from gateway.dialects._context import RequestContext
 from gateway.dialects._response import Response
 from gateway.dialects._router import Context, DialectRouter
-from gateway.dialects.gemini import BASES, DIALECT, INT32, from_googles_client
+from gateway.dialects.gemini import DIALECT, INT32, SHARED, UNSHARED, has_googles_credential
 
 DIGITS_OF_INT32 = 10
 
@@ -59,15 +60,18 @@ class GeminiModelList(TypedDict):
     nextPageToken: NotRequired[str]
 
 
-@router.endpoint(
+_listing = partial(
+    router.endpoint,
     "GET",
-    *(f"{base}/models" for base in BASES),
-    only_if=from_googles_client,
     summary="List models",
     operation_id="listGeminiModels",
     answer=GeminiModelList,
     openapi_extra=PAGING,
 )
+
+
+@_listing(f"{SHARED}/models", only_if=has_googles_credential)
+@_listing(*(f"{base}/models" for base in UNSHARED))
 async def list_models(context: Context) -> Response:
     """The models this key may use here, a page at a time."""
     models = await context.gateway.models.every(context.caller)
@@ -100,14 +104,11 @@ def _number(size: str) -> int:
     return min(int(size or 0) or 50, 1000)
 
 
-@router.endpoint(
-    "GET",
-    *(f"{base}/models/{{name:path}}" for base in BASES),
-    only_if=from_googles_client,
-    summary="Show a model",
-    operation_id="getGeminiModel",
-    answer=GeminiModel,
-)
+_getting = partial(router.endpoint, "GET", summary="Show a model", operation_id="getGeminiModel", answer=GeminiModel)
+
+
+@_getting(f"{SHARED}/models/{{name:path}}", only_if=has_googles_credential)
+@_getting(*(f"{base}/models/{{name:path}}" for base in UNSHARED))
 async def get_model(context: Context) -> Response:
     """One model, by its name or alias."""
     model = await context.gateway.models.one(context.path_params["name"], context.caller)

@@ -82,7 +82,7 @@ class HttpClient:
             try:
                 return await self._exchange(request, limit, progress := Progress())
             except ConnectionEnded:
-                # A connection that was kept may have ended unseen. If it brought no byte, the call was not answered.
+                # A kept connection may have ended unseen. Where no byte of a reply came, the call is sent once more.
                 if progress.connected or progress.heard:
                     raise
             return await self._exchange(request, limit, Progress(wants_new=True))
@@ -112,9 +112,8 @@ class HttpClient:
 
 
 async def _read(response: httpx.Response, limit: int) -> bytearray:
-    encoding = response.headers.get("content-encoding", "identity")
-    if encoding != "identity":
-        raise MalformedReply(f"it is compressed ({encoding}), which was not asked for")
+    if response.headers.get("content-encoding", "").lower() not in {"", "identity"}:
+        raise MalformedReply("it is compressed, although that was not asked for")
     body = bytearray()
     async for part in response.aiter_raw():
         body += part
@@ -178,7 +177,7 @@ class _Body(httpx.AsyncByteStream):
 def _beyond(reply: httpcore.Response) -> bytes:
     """Bytes that arrived after the end of a reply.
 
-    httpcore keeps them and would read them as the reply to the next call; there is no public way to see them.
+    httpcore keeps them, and would read them as the reply to the next call. Only its private parts show them.
     """
     beyond: bytes = reply.stream._stream._connection._h11_state.trailing_data[0]  # type: ignore[union-attr]  # noqa: SLF001
     return beyond

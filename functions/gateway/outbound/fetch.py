@@ -27,7 +27,7 @@ def document_fetcher(client: Callable[[], "HttpClient"]) -> Callable[[str], Awai
         try:
             reply = await client().send(HttpCall(method="GET", url=url, body=b""), limit=LIMIT, timeout=TIMEOUT)
         except MalformedReply as error:
-            raise OSError("the reply is not HTTP") from error
+            raise OSError(f"the reply cannot be read: {error}") from error
         if reply.status != OK:
             raise OSError(f"the reply has the status {reply.status}")
         return bytes(reply.body)

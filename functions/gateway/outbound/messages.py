@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
-# RFC 9110, sections 6.4 and 7.6.1: where a message ends, and what becomes of its connection, is the sender's business.
+# They say where a call ends and what becomes of its connection (RFC 9110, sections 6.4 and 7.6.1).
 SENDERS_OWN = frozenset(
     {"connection", "content-length", "expect", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"}
 )
@@ -50,16 +50,16 @@ class HttpReply(NamedTuple):
 
 
 def encode_headers(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
-    """Headers as bytes; raises `BadHeader`.
+    """Headers as bytes, without white space around values; raises `BadHeader`.
 
-    Ours, because h11 repeats a value that it refuses in its message, and a value may be a key.
+    We check them before h11 does, because h11's message repeats the value that it refuses, which may be a key.
     """
     return [_encode_header(name, value) for name, value in headers.items()]
 
 
 def _encode_header(name: str, value: str) -> tuple[bytes, bytes]:
     if name.lower() in SENDERS_OWN:
-        raise BadHeader(f"The header {name!r} is for the gateway to set: it says how long a call is.")
+        raise BadHeader(f"The header {name!r} is for the gateway alone to set.")
     if not (_NAME.fullmatch(name) and _VALUE.fullmatch(value)):
         raise BadHeader(f"The header {name!r} has a character that HTTP does not allow.")
     return name.encode(), value.strip().encode("latin-1")

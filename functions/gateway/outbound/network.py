@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 import httpcore
@@ -23,6 +24,8 @@ import httpcore
 from gateway.outbound.addresses import Resolve, check_addresses, literal_address
 from gateway.outbound.messages import ConnectionEnded
 
+LOOK_UPS = 4
+"""Names looked up at once for one host."""
 READ_SIZE = 64 * 1024
 """Bytes of TLS received at once."""
 
@@ -31,7 +34,7 @@ _Result = TypeVar("_Result")
 
 @dataclass(slots=True)
 class Progress:
-    """How far the call under way has got: its streams write this down, and whoever sent it decides what that means.
+    """How far a call has got: its streams record it, and the client decides by it whether to send the call again.
 
     With `wants_new`, connections that were kept from earlier calls are not used.
     """
@@ -40,7 +43,7 @@ class Progress:
     connected: bool = False
     """A connection was made for this call."""
     heard: bool = False
-    """Something of a reply arrived."""
+    """At least one byte of a reply arrived."""
     ended: bool = False
     """The other side closed the connection."""
 
@@ -75,18 +78,21 @@ class CheckedNetwork(httpcore.AsyncNetworkBackend):
 
 
 class LookUp:
-    """Finds addresses in a thread for each host: a name server that hangs holds up calls to its own host only."""
+    """Looks names up in threads, because the system's own function blocks, and may do so for minutes.
+
+    Each host has threads of its own: a name server that hangs holds up calls to its own host only.
+    """
 
     def __init__(self, resolve: Resolve) -> None:
         self._resolve = resolve
-        self._threads = defaultdict[str, ThreadPoolExecutor](lambda: ThreadPoolExecutor(1, thread_name_prefix="name"))
+        self._threads = defaultdict[str, ThreadPoolExecutor](partial(ThreadPoolExecutor, LOOK_UPS, "name"))
 
     async def __call__(self, host: str, port: int) -> list[str]:
         return await asyncio.get_running_loop().run_in_executor(self._threads[host], self._resolve, host, port)
 
 
 class Stream(httpcore.AsyncNetworkStream):
-    """One connection. Everything that fails is a kind of `OSError`, and passes through httpcore as it is."""
+    """One connection. Failures are kinds of `OSError`, which pass through httpcore and httpx unchanged."""
 
     def __init__(self, connected: socket.socket, connect_by: float) -> None:
         self._socket = connected
@@ -94,7 +100,7 @@ class Stream(httpcore.AsyncNetworkStream):
         self._tls: ssl.SSLObject | None = None
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self.spoiled = False
-        """Whether no other call may use it."""
+        """Whether no further call may use this connection."""
 
     async def start_tls(
         self,

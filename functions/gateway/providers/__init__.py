@@ -87,7 +87,7 @@ KINDS: Mapping[str, Callable[[Providers], Provider]] = {
 
 
 def check_provider(provider: catalogue.Provider, *, allow_loopback: bool = False) -> None:
-    """What can be known of an operator's row before it is used: kind, URL and settings.
+    """What can be known of an operator's row before it is used: kind, URL, settings and headers.
 
     Raises a `ValueError` whose message is a sentence for the operator.
     """
@@ -107,18 +107,20 @@ def _find_kind(provider: catalogue.Provider) -> Callable[[Providers], Provider]:
 
 
 def _check_settings(provider: catalogue.Provider, make: Callable[[Providers], Provider]) -> None:
-    from gateway.providers._vendor import read_settings  # noqa: PLC0415  (see the module's docstring)
+    from gateway.outbound.messages import encode_headers  # noqa: PLC0415  (see the module's docstring)
+    from gateway.providers._vendor import read_settings  # noqa: PLC0415  (likewise)
 
     if isinstance(make, OverHttp):
-        read_settings(provider, make.vendor().Settings)
+        settings = read_settings(provider, make.vendor().Settings)
+        encode_headers({settings.auth_header: settings.auth_scheme or "", **settings.headers})
     elif provider.settings:
         raise ValueError(f"Settings of provider {provider.name!r}: the kind {provider.kind!r} has none.")
 
 
 def check_route(model: catalogue.Model, route: catalogue.Route, provider: catalogue.Provider) -> None:
-    """Whether a route's provider can be asked what the model promises.
+    """Whether a route's provider can be asked what the model promises: purposes in its own words, a title, token ids.
 
-    Raises a `ValueError` whose message is a sentence for the operator; not for what `check_provider` refuses already.
+    Raises a `ValueError` whose message is a sentence for the operator, but not for a row that `check_provider` refuses.
     """
     try:
         words, accepts_title, accepts_tokens = _abilities(provider)

@@ -1,7 +1,7 @@
-"""How a provider proves to a vendor who asks: today by a key in a header.
+"""How a vendor knows that a call is ours: today by a key in a header.
 
-A signature (AWS) or a token that is fetched and kept (Google, Entra ID) is another `Credential` and another
-`CredentialSource`; vendors' files do not change, because none of them sees a credential.
+A signature (AWS) or a token that is fetched and kept (Google, Entra ID) is another `Credential` from another
+`CredentialSource`. Vendors' files do not change for it, because none of them sees a credential.
 """
 
 from dataclasses import dataclass, field
@@ -16,20 +16,20 @@ from gateway.providers._vendor import HttpSettings
 
 
 class Credential(Protocol):
-    """Proves one call. Pure: whatever has to be fetched, its source has fetched."""
+    """Marks a call as ours. It is pure: what has to be fetched for it, its source has fetched."""
 
     def apply(self, call: HttpCall) -> HttpCall:
-        """The call with its proof. It is given the call as it will be sent, so that it can sign all of it."""
+        """The call with the credential in it. Every other header is there already, so that a signature can cover it."""
 
     def conceal(self, text: bytes | bytearray) -> bytes | bytearray:
-        """A vendor's words without the secret, should the vendor have repeated it."""
+        """A vendor's reply with the secret taken out, in case the vendor repeats it."""
 
 
 class CredentialSource(Protocol):
-    """Finds the credential that a provider's row asks for; what outlives a call is kept here."""
+    """Finds the credential that a provider's row asks for, and keeps what can be used for more than one call."""
 
     async def __call__(self, provider: catalogue.Provider, settings: HttpSettings) -> Credential:
-        """Raises `ProviderUnavailable` when there is none."""
+        """Raises `ProviderUnavailable` if the credential is missing or cannot be had now."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ import msgspec
 import typer
 
 from gateway.core.catalogue import Provider
+from gateway.providers import KINDS
 from gateway.stores.provider_keys import FRESH
 from infra.admin.catalogue_files import read_row
 from infra.admin.catalogue_rows import Rows
@@ -29,7 +30,7 @@ NameArgument = Annotated[str, typer.Argument(help="The provider, as routes of mo
 def set_provider(  # noqa: PLR0917  # options, which Typer reads by name
     name: NameArgument,
     stage: StageOption,
-    kind: Annotated[str | None, typer.Option(help="How it is spoken to: openai, embedded.")] = None,
+    kind: Annotated[str | None, typer.Option(help=f"How it is spoken to: {', '.join(KINDS)}.")] = None,
     url: Annotated[str | None, typer.Option(help="Its address, up to what comes before /embeddings.")] = None,
     timeout: Annotated[float | None, typer.Option(help="Seconds that one call may take.")] = None,
     setting: Annotated[

@@ -1,8 +1,10 @@
 import itertools
+from typing import Any
 
 import pytest
 
 from gateway.core.catalogue import Model, Provider, Route
+from gateway.core.embedding import Purpose
 from infra.admin.catalogue_rows import Change, Rows, check_change, compare, find_problems
 from infra.admin.failures import Failure
 
@@ -11,9 +13,11 @@ def a_provider(name: str = "p", *, url: str | None = "https://vendor.example/v1"
     return Provider(name=name, kind=kind, url=url)
 
 
-def a_model(name: str = "m", provider: str = "p", aliases: tuple[str, ...] = (), dimensions: int = 8) -> Model:
+def a_model(
+    name: str = "m", provider: str = "p", aliases: tuple[str, ...] = (), dimensions: int = 8, **more: Any
+) -> Model:
     route = Route(name="r", provider=provider, vendor_model="v", region="eu")
-    return Model(name=name, dimensions=dimensions, routes=(route,), aliases=aliases)
+    return Model(name=name, dimensions=dimensions, routes=(route,), aliases=aliases, **more)
 
 
 STATES = [
@@ -61,11 +65,24 @@ def test_after_every_single_change_all_models_have_their_providers(before: Rows,
         (Rows().put(a_provider(url="https://10.1.2.3/v1")), "10.1.2.3"),
         (Rows().put(a_provider(), a_model("m", aliases=("n",)), a_model("n")), "'n' is that of two models"),
         (Rows().put(a_provider(), a_model("m", aliases=("x",)), a_model("n", aliases=("x",))), "'x' is that of two"),
+        (Rows().put(a_provider(), a_model(purposes={Purpose.QUERY: "native"})), "'m'.*'p' has no word for query"),
+        (Rows().put(a_provider(kind="cohere"), a_model(accepts_title=True)), "no place for a title"),
     ],
 )
 def test_what_cannot_be_served_is_refused(rows: Rows, problem: str) -> None:
     with pytest.raises(Failure, match=problem):
         check_change(Rows(), rows, allows_loopback=False)
+
+
+def test_a_provider_that_is_wrong_is_reported_once_however_many_models_lead_to_it() -> None:
+    wrong = Provider(name="p", kind="openai", url="https://vendor.example", settings={"pth": "/x"})
+    native: Any = {Purpose.QUERY: "native"}
+
+    problems = find_problems(
+        Rows().put(wrong, a_model("m", purposes=native), a_model("n", purposes=native)), allows_loopback=False
+    )
+
+    assert len(problems) == 1
 
 
 def test_what_was_wrong_before_does_not_stand_in_the_way_of_mending() -> None:

@@ -598,6 +598,19 @@ async def test_a_vendor_that_takes_no_connection_is_an_os_error(found: list[str]
         await send(client, call_to(9, host="localhost"))
 
 
+async def test_an_address_is_not_looked_up() -> None:
+    def resolve(host: str, port: int) -> list[str]:
+        raise AssertionError(host)
+
+    answer, given = saying(OK)
+    client = HttpClient(allow_loopback=True, resolve=resolve)
+    async with listening(answer) as port:
+        await send(client, call_to(port))
+    await client.aclose()
+
+    assert given == [1]
+
+
 async def test_a_name_that_leads_nowhere_is_an_os_error() -> None:
     def resolve(host: str, port: int) -> list[str]:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")

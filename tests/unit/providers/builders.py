@@ -14,11 +14,11 @@ def a_provider(**changes: Any) -> Provider:
     return Provider(**{"name": "vendor", "kind": "openai", "url": "https://vendor.example/v1", **changes})
 
 
-def a_route(provider: Provider | None = None, **changes: Any) -> Route:
+def a_route(**changes: Any) -> Route:
     return Route(
         **{
             "name": "vendor-eu",
-            "provider": provider or a_provider(),
+            "provider": "vendor",
             "vendor_model": "text-embedding-3-small",
             "region": "eu",
             **changes,
@@ -26,11 +26,18 @@ def a_route(provider: Provider | None = None, **changes: Any) -> Route:
     )
 
 
-def a_call(*inputs: Input, route: Route | None = None, **changes: Any) -> ProviderCall:
-    """Of vectors of two components, unless told otherwise."""
-    return ProviderCall(
-        **{"route": route or a_route(), "inputs": inputs or ("hello",), "native_dimensions": 2, **changes}
-    )
+def a_call(*inputs: Input, **changes: Any) -> ProviderCall:
+    """A call for all inputs of a request, whose vectors have two components."""
+    inputs = inputs or ("hello",)
+    usual: dict[str, Any] = {
+        "route": a_route(),
+        "provider": a_provider(),
+        "inputs": inputs,
+        "positions": tuple(range(len(inputs))),
+        "request_inputs": len(inputs),
+        "native_dimensions": 2,
+    }
+    return ProviderCall(**{**usual, **changes})
 
 
 def json_reply(document: object, status: int = 200, **headers: str) -> HttpReply:

@@ -28,7 +28,10 @@ from tests.fakes import cohere_vendor
 from tests.fakes.openai_vendor import vector
 from tests.unit.providers.builders import Keys, a_call, a_provider, a_route, json_reply
 
-ROUTE = a_route(a_provider(kind="cohere", url="https://api.cohere.com"), vendor_model="embed-v4.0")
+COHERE = {
+    "provider": a_provider(kind="cohere", url="https://api.cohere.com"),
+    "route": a_route(vendor_model="embed-v4.0"),
+}
 USUAL = {
     "model": "embed-v4.0",
     "texts": ["hello"],
@@ -39,7 +42,7 @@ USUAL = {
 
 
 def build(call: ProviderCall) -> HttpCall:
-    return cohere.build_call(call, read_settings(call.route.provider, cohere.Settings))
+    return cohere.build_call(call, read_settings(call.provider, cohere.Settings))
 
 
 @pytest.mark.parametrize(
@@ -55,7 +58,7 @@ def build(call: ProviderCall) -> HttpCall:
     ],
 )
 def test_the_body_says_what_the_call_asks(asked: dict[str, Any], changed: dict[str, Any]) -> None:
-    sent = build(a_call(route=ROUTE, **asked))
+    sent = build(a_call(**COHERE, **asked))
 
     assert json.loads(sent.body) == USUAL | changed
 
@@ -72,20 +75,20 @@ def test_the_body_says_what_the_call_asks(asked: dict[str, Any], changed: dict[s
     ],
 )
 def test_the_row_decides_where(row: dict[str, Any], url: str) -> None:
-    assert build(a_call(route=a_route(a_provider(**row)))).url == url
+    assert build(a_call(provider=a_provider(**row))).url == url
 
 
 @pytest.mark.parametrize("name", ["texts", "images", "inputs", "input_type", "embedding_types"])
 def test_what_the_caller_adds_may_not_replace_what_the_gateway_says(name: str) -> None:
     with pytest.raises(InvalidRequest) as caught:
-        build(a_call(route=ROUTE, extra={name: "other"}))
+        build(a_call(**COHERE, extra={name: "other"}))
 
     assert caught.value.param == name
 
 
 def test_a_purpose_nobody_has_a_word_for_is_the_operator_s_fault() -> None:
     with pytest.raises(BadRow, match="similarity"):
-        build(a_call(route=ROUTE, purpose=Purpose.SIMILARITY))
+        build(a_call(**COHERE, purpose=Purpose.SIMILARITY))
 
 
 FLOATS = {"float": [[1, 2.0], [3.0, 4e0]]}
@@ -104,7 +107,7 @@ FLOATS = {"float": [[1, 2.0], [3.0, 4e0]]}
 def test_vectors_are_float32_bytes_and_billed_units_their_tokens(meta: dict[str, Any], tokens: int | None) -> None:
     reply = json_reply({"id": "x", "embeddings": FLOATS, "texts": ["a", "b"], **meta})
 
-    result = cohere.read_reply(a_call("a", "b", route=ROUTE), reply)
+    result = cohere.read_reply(a_call("a", "b", **COHERE), reply)
 
     assert result.vectors == (struct.pack("<2f", 1, 2), struct.pack("<2f", 3, 4))
     assert result.tokens == tokens
@@ -122,7 +125,7 @@ def test_vectors_are_float32_bytes_and_billed_units_their_tokens(meta: dict[str,
 )
 def test_an_answer_that_does_not_fit_is_never_served(document: object, told: str) -> None:
     with pytest.raises(ProviderMisbehaved, match=told):
-        cohere.read_reply(a_call("a", "b", route=ROUTE), json_reply(document))
+        cohere.read_reply(a_call("a", "b", **COHERE), json_reply(document))
 
 
 # Sentences: https://docs.cohere.com/reference/errors.
@@ -169,7 +172,7 @@ async def test_texts_become_vectors_in_their_order(client: HttpClient) -> None:
     provider = HttpProvider(vendor=cohere, credentials=KeyCredentials(Keys(vendor=cohere_vendor.KEY)), client=client)
     async with cohere_vendor.running(fake) as url:
         row = a_provider(kind="cohere", url=url, key="vendor")
-        call = a_call("a", "b", route=a_route(row, vendor_model="embed-v4.0"), native_dimensions=512, dimensions=512)
+        call = a_call("a", "b", **COHERE | {"provider": row}, native_dimensions=512, dimensions=512)
 
         result = await provider.embed(call)
 
@@ -179,4 +182,4 @@ async def test_texts_become_vectors_in_their_order(client: HttpClient) -> None:
 
 def test_whatever_else_arrives_with_a_200_is_misbehaviour() -> None:
     with pytest.raises(ProviderMisbehaved):
-        cohere.read_reply(a_call(route=ROUTE), HttpReply(status=200, body=b"<html></html>"))
+        cohere.read_reply(a_call(**COHERE), HttpReply(status=200, body=b"<html></html>"))

@@ -5,7 +5,6 @@ import json
 import struct
 import threading
 import time
-from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -28,7 +27,7 @@ from gateway.core.errors import (
 from gateway.core.limits import MAX_LAMBDA_EVENT
 from gateway.providers.embedded import EmbeddedProvider, build_event, read_answer
 from tests.fakes.aws import ScriptedAws, failure, reply
-from tests.unit.providers.builders import a_call, a_provider, a_route
+from tests.unit.providers.builders import a_call, a_provider
 
 
 def answer(*vectors: tuple[float, ...], tokens: list[int]) -> bytes:
@@ -37,7 +36,7 @@ def answer(*vectors: tuple[float, ...], tokens: list[int]) -> bytes:
     return msgspec.json.encode({"vectors": base64.b64encode(packed).decode(), "tokens": tokens})
 
 
-EMBEDDED = a_route(a_provider(kind="embedded", url=None, timeout=20))
+EMBEDDED = a_provider(kind="embedded", url=None, timeout=20)
 
 
 def provider_on(server: ScriptedAws) -> EmbeddedProvider:
@@ -53,7 +52,7 @@ def test_the_event_is_the_texts_and_whether_to_cut_them(*, truncate: bool) -> No
 
 async def test_vectors_are_slices_of_one_buffer_with_tokens_per_input() -> None:
     with ScriptedAws(lambda _: reply(answer((1, 2), (3, 4), tokens=[5, 6]))) as server:
-        result = await provider_on(server).embed(a_call("a", "b", route=EMBEDDED))
+        result = await provider_on(server).embed(a_call("a", "b", provider=EMBEDDED))
 
     assert [struct.unpack("<2f", vector) for vector in result.vectors] == [(1, 2), (3, 4)]
     assert (result.tokens, result.token_counts) == (11, (5, 6))
@@ -97,15 +96,15 @@ def test_an_event_may_be_as_large_as_lambda_accepts() -> None:
         build_event(a_call("a" * (MAX_LAMBDA_EVENT - around + 1)))
 
 
-def test_an_input_too_long_is_told_with_its_place_and_count() -> None:
-    told = msgspec.json.encode({"error": {"code": "input_too_long", "index": 1, "tokens": 300, "limit": 256}})
+def test_an_input_too_long_has_its_number_in_the_request_and_its_count() -> None:
+    said = msgspec.json.encode({"error": {"code": "input_too_long", "index": 1, "tokens": 300, "limit": 256}})
 
     with pytest.raises(InputTooLong) as caught:
-        read_answer(a_call("a", "b"), told)
+        read_answer(a_call("a", "b", positions=(3, 7), request_inputs=9), said)
 
-    assert (caught.value.index, caught.value.tokens, caught.value.limit) == (1, 300, 256)
+    assert (caught.value.index, caught.value.tokens, caught.value.limit) == (7, 300, 256)
     assert caught.value.message == (
-        "This model's maximum context length is 256 tokens, however input 1 has 300 tokens. Please shorten it."
+        "This model's maximum context length is 256 tokens, however input 7 has 300 tokens. Please shorten it."
     )
 
 
@@ -142,7 +141,7 @@ FAILURES: dict[str, tuple[bytes | None, type[Exception]]] = {
 @pytest.mark.parametrize(("told", "cause"), FAILURES.values(), ids=FAILURES)
 async def test_a_function_that_fails_is_unavailable(told: bytes | None, cause: type[Exception]) -> None:
     with ScriptedAws(lambda _: told) as server, pytest.raises(ProviderUnavailable) as caught:
-        await provider_on(server).embed(a_call("a", route=EMBEDDED))
+        await provider_on(server).embed(a_call("a", provider=EMBEDDED))
 
     assert type(caught.value.__cause__) is cause
 
@@ -150,12 +149,12 @@ async def test_a_function_that_fails_is_unavailable(told: bytes | None, cause: t
 @pytest.mark.parametrize(("of_the_call", "of_the_row"), [(0.05, 20), (20, 0.05)], ids=["call", "row"])
 async def test_no_call_waits_longer_than_the_request_or_its_row_allows(of_the_call: float, of_the_row: float) -> None:
     is_over = threading.Event()
-    route = replace(EMBEDDED, provider=replace(EMBEDDED.provider, timeout=of_the_row))
+    row = a_provider(kind="embedded", url=None, timeout=of_the_row)
     with ScriptedAws(lambda _: reply() if is_over.wait(5) else None) as server:
         started = time.monotonic()
 
         with pytest.raises(ProviderTimeout):
-            await provider_on(server).embed(a_call("a", route=route, timeout=of_the_call))
+            await provider_on(server).embed(a_call("a", provider=row, timeout=of_the_call))
 
         assert time.monotonic() - started < 2
         is_over.set()

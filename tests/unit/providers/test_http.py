@@ -1,10 +1,13 @@
 """Calls over HTTP, from the port to a vendor on loopback and back, and what becomes of every way to fail."""
 
 import asyncio
+from dataclasses import dataclass, field
+from typing import Self
 
 import msgspec
 import pytest
 
+from gateway.core import catalogue
 from gateway.core.embedding import EmbeddingResult
 from gateway.core.errors import (
     GatewayError,
@@ -22,7 +25,7 @@ from gateway.outbound.messages import HttpCall
 from gateway.providers import openai
 from gateway.providers._credentials import KeyCredentials
 from gateway.providers._http import HttpProvider, reply_limit, with_headers
-from gateway.providers._vendor import read_settings
+from gateway.providers._vendor import HttpSettings, read_settings
 from tests.fakes.logs import log_lines
 from tests.fakes.openai_vendor import KEY, vector
 from tests.unit.outbound.servers import RunningVendor, listening
@@ -44,7 +47,8 @@ def call_to(
     vendor: RunningVendor, model: str = "text-embedding-3-small", *inputs: str, key: str = "vendor", timeout: float = 5
 ) -> ProviderCall:
     row = a_provider(url=vendor.url, key=key, timeout=timeout)
-    return a_call(*(inputs or (SECRET, "two")), route=a_route(row, vendor_model=model), native_dimensions=1536)
+    route = a_route(vendor_model=model)
+    return a_call(*(inputs or (SECRET, "two")), provider=row, route=route, native_dimensions=1536)
 
 
 def components(result: EmbeddingResult) -> list[list[float]]:
@@ -192,14 +196,14 @@ async def test_our_key_is_taken_out_of_what_a_vendor_repeats(client: HttpClient)
     async with listening(parrot) as port:
         row = a_provider(url=f"http://127.0.0.1:{port}", key="vendor")
         with pytest.raises(ProviderRefused) as caught:
-            await provider.embed(a_call(route=a_route(row)))
+            await provider.embed(a_call(provider=row))
 
     assert caught.value.message == "You sent [key]!"
 
 
 async def test_no_call_waits_longer_than_its_row_says(vendor: RunningVendor, provider: HttpProvider) -> None:
     with pytest.raises(ProviderTimeout):
-        await provider.embed(call_to(vendor, "slow-30s", timeout=0.05))
+        await asyncio.wait_for(provider.embed(call_to(vendor, "slow-30s", timeout=0.05)), 1)
 
 
 async def test_what_the_key_took_is_not_granted_again(vendor: RunningVendor, client: HttpClient) -> None:
@@ -237,7 +241,7 @@ async def test_an_address_a_provider_may_not_have_is_told_to_the_operator_alone(
     provider: HttpProvider, caplog: pytest.LogCaptureFixture, url: str
 ) -> None:
     with pytest.raises(ProviderUnavailable) as caught:
-        await provider.embed(a_call(route=a_route(a_provider(url=url))))
+        await provider.embed(a_call(provider=a_provider(url=url)))
 
     assert caught.value.message == "The provider of this model is not set up correctly."
     (line,) = log_lines(caplog)
@@ -249,7 +253,7 @@ async def test_a_setting_nobody_knows_is_told_to_the_operator_alone(
     provider: HttpProvider, caplog: pytest.LogCaptureFixture
 ) -> None:
     with pytest.raises(ProviderUnavailable, match="not set up"):
-        await provider.embed(a_call(route=a_route(a_provider(settings={"pth": "/x"}))))
+        await provider.embed(a_call(provider=a_provider(settings={"pth": "/x"})))
 
     (line,) = log_lines(caplog)
     assert "pth" in line["reason"]
@@ -261,10 +265,39 @@ async def test_a_vendor_that_cannot_be_reached_is_unavailable(
     row = a_provider(url="http://127.0.0.1:9/v1")
 
     with pytest.raises(ProviderUnavailable, match="cannot be reached"):
-        await provider.embed(a_call(route=a_route(row)))
+        await provider.embed(a_call(provider=row))
 
     (line,) = log_lines(caplog)
     assert (line["level"], line["message"], line["provider"]) == ("WARNING", "provider cannot be reached", "vendor")
+
+
+async def test_a_credential_is_given_the_call_as_it_is_sent(vendor: RunningVendor, client: HttpClient) -> None:
+    """So that a signature can cover the address, the headers and the body."""
+
+    @dataclass
+    class Signing:
+        signed: list[HttpCall] = field(default_factory=list)
+
+        async def __call__(self, provider: catalogue.Provider, settings: HttpSettings) -> Self:
+            return self
+
+        def apply(self, call: HttpCall) -> HttpCall:
+            self.signed.append(call)
+            return msgspec.structs.replace(call, headers={**call.headers, "authorization": f"Bearer {KEY}"})
+
+        def conceal(self, text: bytes | bytearray) -> bytes | bytearray:
+            return text
+
+    credentials = Signing()
+    provider = HttpProvider(vendor=openai, credentials=credentials, client=client)
+
+    result = await provider.embed(call_to(vendor))
+
+    (signed,) = credentials.signed
+    assert len(result.vectors) == 2
+    assert signed.url == f"{vendor.url}/embeddings"
+    assert signed.headers == {"content-type": "application/json", "accept": "application/json"}
+    assert msgspec.json.decode(signed.body)["input"] == [SECRET, "two"]
 
 
 def test_the_row_s_own_headers_win_over_the_sender_s() -> None:
@@ -283,7 +316,7 @@ def test_the_row_s_own_headers_win_over_the_sender_s() -> None:
 async def test_a_row_cannot_put_a_header_in_place_of_the_key(vendor: RunningVendor, provider: HttpProvider) -> None:
     row = a_provider(url=vendor.url, key="vendor", settings={"headers": {"Authorization": "Bearer sk-other"}})
 
-    result = await provider.embed(a_call(route=a_route(row), native_dimensions=1536))
+    result = await provider.embed(a_call(provider=row, native_dimensions=1536))
 
     assert len(result.vectors) == 1
 

@@ -27,7 +27,7 @@ def encoded(*components: float) -> str:
 
 
 def build(call: ProviderCall) -> HttpCall:
-    return openai.build_call(call, read_settings(call.route.provider, openai.Settings))
+    return openai.build_call(call, read_settings(call.provider, openai.Settings))
 
 
 # What we send.
@@ -63,10 +63,8 @@ SENT: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     ),
     "Mistral's names": (
         {
-            "route": a_route(
-                a_provider(settings={"dimensions_field": "output_dimension", "send_user": False}),
-                vendor_model="codestral-embed",
-            ),
+            "provider": a_provider(settings={"dimensions_field": "output_dimension", "send_user": False}),
+            "route": a_route(vendor_model="codestral-embed"),
             "dimensions": 256,
             "user": "u1",
         },
@@ -74,17 +72,15 @@ SENT: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     ),
     "Jina's names": (
         {
-            "route": a_route(
-                a_provider(
-                    settings={
-                        "encoding_field": "embedding_type",
-                        "purpose_field": "task",
-                        "purposes": {"query": "retrieval.query"},
-                        "body": {"normalized": True},
-                    }
-                ),
-                vendor_model="jina-embeddings-v3",
+            "provider": a_provider(
+                settings={
+                    "encoding_field": "embedding_type",
+                    "purpose_field": "task",
+                    "purposes": {"query": "retrieval.query"},
+                    "body": {"normalized": True},
+                }
             ),
+            "route": a_route(vendor_model="jina-embeddings-v3"),
             "purpose": Purpose.QUERY,
         },
         {
@@ -96,7 +92,7 @@ SENT: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         },
     ),
     "a server told to truncate": (
-        {"route": a_route(a_provider(settings={"truncation": {"truncate_prompt_tokens": -1}})), "truncate": True},
+        {"provider": a_provider(settings={"truncation": {"truncate_prompt_tokens": -1}}), "truncate": True},
         {
             "input": ["hello"],
             "model": "text-embedding-3-small",
@@ -105,7 +101,7 @@ SENT: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         },
     ),
     "Azure, where the path names the model": (
-        {"route": a_route(a_provider(settings={"send_model": False}))},
+        {"provider": a_provider(settings={"send_model": False})},
         {"input": ["hello"], "encoding_format": "base64"},
     ),
 }
@@ -137,7 +133,7 @@ ADDRESSES: dict[str, tuple[dict[str, Any], str, str]] = {
 
 @pytest.mark.parametrize(("row", "model", "url"), ADDRESSES.values(), ids=ADDRESSES)
 def test_the_row_decides_where(row: dict[str, Any], model: str, url: str) -> None:
-    sent = build(a_call(route=a_route(a_provider(**row), vendor_model=model)))
+    sent = build(a_call(provider=a_provider(**row), route=a_route(vendor_model=model)))
 
     assert (sent.method, sent.url) == ("POST", url)
 
@@ -163,7 +159,7 @@ def test_half_a_character_is_refused() -> None:
 )
 def test_a_setting_nobody_knows_is_named_to_the_operator(settings: dict[str, Any], named: str) -> None:
     with pytest.raises(BadRow, match=named):
-        build(a_call(route=a_route(a_provider(settings=settings))))
+        build(a_call(provider=a_provider(settings=settings)))
 
 
 def test_a_purpose_the_row_has_no_word_for_is_the_operator_s_fault() -> None:

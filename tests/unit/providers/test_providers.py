@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from gateway.core.catalogue import Model, PurposeRule
+from gateway.aws.lambda_functions import Functions
+from gateway.core.catalogue import Model, Prefix
 from gateway.core.embedding import Purpose
 from gateway.core.errors import ProviderUnavailable
 from gateway.outbound.client import HttpClient
@@ -14,20 +15,15 @@ from gateway.providers import KINDS, OverHttp, ProviderDependencies, Providers, 
 from gateway.providers._http import HttpProvider
 from gateway.providers._vendor import HttpSettings
 from gateway.providers.embedded import EmbeddedProvider
+from tests.fakes.aws import make_aws
 from tests.unit.providers.builders import Keys, a_provider, a_route
 
-
-class Late(Exception):
-    """No answer in time."""
-
-
-async def invoke(function_name: str, payload: bytes, *, timeout: float, alone: bool) -> bytes:  # noqa: ASYNC109
-    return b"{}"
+FUNCTIONS = Functions(make_aws("http://127.0.0.1:9"))
 
 
 def parts(**changes: Any) -> ProviderDependencies:
     return ProviderDependencies(
-        **{"keys": Keys(), "client": HttpClient, "embedded_function": "model", "invoke": invoke, **changes}
+        **{"keys": Keys(), "client": HttpClient, "embedded_function": "model", "functions": FUNCTIONS, **changes}
     )
 
 
@@ -49,10 +45,9 @@ def test_a_vendor_over_http_has_its_parts() -> None:
 
 
 def test_our_own_model_has_its_parts() -> None:
-    provider = Providers(parts(invoke_timed_out=Late))("embedded")
+    provider = Providers(parts())("embedded")
 
-    assert isinstance(provider, EmbeddedProvider)
-    assert (provider.function_name, provider.invoke, provider.timed_out) == ("model", invoke, Late)
+    assert provider == EmbeddedProvider(function_name="model", functions=FUNCTIONS)
 
 
 def test_a_kind_of_a_later_version_is_unavailable() -> None:
@@ -94,6 +89,9 @@ def test_a_row_that_can_be_used_is_accepted(row: dict[str, Any]) -> None:
         ({"url": "http://vendor.example"}, "https://"),
         ({"url": "https://10.0.0.1"}, "not a public address"),
         ({"settings": {"pth": "/x"}}, "'vendor'.*pth"),
+        ({"settings": {"headers": {"content-length": "9"}}}, "content-length"),
+        ({"settings": {"headers": {"x-a": "b\r\nc: d"}}}, "x-a"),
+        ({"settings": {"auth_header": "api key"}}, "api key"),
         ({"settings": {"errors": "of others"}}, "'vendor'.*errors"),
         ({"kind": "cohere", "settings": {"api_version": "1"}}, "'vendor'.*api_version"),
         ({"kind": "embedded", "url": None, "settings": {"path": "/x"}}, "'embedded' has none"),
@@ -108,9 +106,6 @@ def test_the_local_stack_s_rows_may_name_its_machine() -> None:
     check_provider(a_provider(url="http://127.0.0.1:8080/v1"), allow_loopback=True)
 
 
-NATIVE = PurposeRule(native=True)
-
-
 def a_model(**changes: Any) -> Model:
     return Model(**{"name": "m", "dimensions": 2, "routes": (), **changes})
 
@@ -118,21 +113,21 @@ def a_model(**changes: Any) -> Model:
 PROMISES_KEPT: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
     "nothing special": ({}, {}, {}),
     "a word of the row": (
-        {"purposes": {Purpose.QUERY: NATIVE}},
+        {"purposes": {Purpose.QUERY: "native"}},
         {},
         {"settings": {"purposes": {"query": "retrieval.query"}}},
     ),
-    "a purpose that is told by a prefix": ({"purposes": {Purpose.QUERY: PurposeRule(prefix="query: ")}}, {}, {}),
-    "a word of the vendor": ({"purposes": {Purpose.QUERY: NATIVE}}, {}, {"kind": "cohere"}),
+    "a purpose that is told by a prefix": ({"purposes": {Purpose.QUERY: Prefix("query: ")}}, {}, {}),
+    "a word of the vendor": ({"purposes": {Purpose.QUERY: "native"}}, {}, {"kind": "cohere"}),
     "a word of the row beside the vendor's": (
-        {"purposes": {Purpose.QUERY: NATIVE, Purpose.SIMILARITY: NATIVE}},
+        {"purposes": {Purpose.QUERY: "native", Purpose.SIMILARITY: "native"}},
         {},
         {"kind": "cohere", "settings": {"purposes": {"similarity": "clustering"}}},
     ),
     "token ids": ({}, {"accepts_tokens": True}, {}),
     "our own model": ({}, {}, {"kind": "embedded", "url": None}),
     "what is refused elsewhere": (
-        {"purposes": {Purpose.QUERY: NATIVE}},
+        {"purposes": {Purpose.QUERY: "native"}},
         {"accepts_tokens": True},
         {"kind": "cohere", "settings": {"pth": "/x"}},
     ),
@@ -146,24 +141,24 @@ def test_a_route_whose_provider_can_do_what_the_model_promises_is_accepted(
 ) -> None:
     row = a_provider(**provider)
 
-    check_route(a_model(**model), a_route(row, **route), row)
+    check_route(a_model(**model), a_route(**route), row)
 
 
 PROMISES_BROKEN: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any], str]] = {
     "no words at all": (
-        {"purposes": {Purpose.QUERY: NATIVE, Purpose.DOCUMENT: NATIVE}},
+        {"purposes": {Purpose.QUERY: "native", Purpose.DOCUMENT: "native"}},
         {},
         {},
         "Route 'vendor-eu': its provider 'vendor' has no word for document, query; give it by the setting purposes.",
     ),
     "one word missing": (
-        {"purposes": {Purpose.QUERY: NATIVE, Purpose.SIMILARITY: NATIVE}},
+        {"purposes": {Purpose.QUERY: "native", Purpose.SIMILARITY: "native"}},
         {},
         {"kind": "cohere"},
         "no word for similarity",
     ),
     "our own model": (
-        {"purposes": {Purpose.QUERY: NATIVE}},
+        {"purposes": {Purpose.QUERY: "native"}},
         {},
         {"kind": "embedded", "url": None},
         "no word for query",
@@ -180,7 +175,7 @@ def test_a_promise_that_the_provider_cannot_keep_is_refused_with_a_sentence(
     row = a_provider(**provider)
 
     with pytest.raises(ValueError, match=told):
-        check_route(a_model(**model), a_route(row, **route), row)
+        check_route(a_model(**model), a_route(**route), row)
 
 
 @pytest.mark.parametrize("kind", [kind for kind, make in KINDS.items() if isinstance(make, OverHttp)])
