@@ -13,7 +13,6 @@ import pytest
 import yaml
 
 from gateway.settings import read_settings
-from gateway.stores.catalogue import to_model, to_provider
 from infra.admin.catalogue_files import read_folder
 from infra.stages import read_stages
 from tests.contract.test_template import ROOT, read_template, resources_of
@@ -131,10 +130,10 @@ def test_make_deploys_every_stage_of_the_list_and_no_other(copy: Path) -> None:
 
 def test_our_own_model_runs_there_and_others_wait_for_a_route(copy: Path) -> None:
     rows = read_folder(copy / "infra" / "catalogue")
-    providers = {name: to_provider(row) for name, row in rows.providers.items()}
-    models = [to_model(row, providers) for row in rows.models.values()]
 
-    served = {(model.name, route.name) for model in models for route in model.routes if route.region == "ap"}
+    served = {
+        (model.name, route.name) for model in rows.models.values() for route in model.routes if route.region == "ap"
+    }
 
     assert served == {("all-minilm-l6-v2", "embedded-ap")}
 

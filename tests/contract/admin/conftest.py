@@ -1,7 +1,6 @@
 """Two stages of the emulator, made of the catalogue's part of template.yaml and empty before every test."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,7 +61,7 @@ def deploy(document: object, stage: str, emulator: str) -> Contents:
 
 @pytest.fixture(autouse=True)
 def empty_stages(stages: list[Contents], emulator: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every test begins with stages that hold nothing, and an environment that leads to the emulator."""
+    """Every test starts with stages that hold nothing, and an environment that leads to the emulator."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", emulator)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
@@ -71,13 +70,16 @@ def empty_stages(stages: list[Contents], emulator: str, monkeypatch: pytest.Monk
         stage.clear()
 
 
-@pytest.fixture(autouse=True, scope="session")
-def quick_clients() -> Iterator[None]:
-    """One reader of boto3's service descriptions for all commands: it spends most of a command's time."""
-    loader = botocore.loaders.create_loader()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(botocore.session, "create_loader", lambda _: loader)
-        yield
+@pytest.fixture(scope="session")
+def loader() -> Any:
+    """Botocore's reader of service descriptions, which has no types."""
+    return botocore.loaders.create_loader()
+
+
+@pytest.fixture(autouse=True)
+def quick_clients(loader: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One reader of service descriptions for all commands: it spends most of a command's time."""
+    monkeypatch.setattr(botocore.session, "create_loader", lambda _: loader)
 
 
 @pytest.fixture
