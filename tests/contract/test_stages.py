@@ -129,9 +129,11 @@ def test_make_deploys_every_stage_of_the_list_and_no_other(copy: Path) -> None:
 
 
 def test_our_own_model_runs_there_and_others_wait_for_a_route(copy: Path) -> None:
-    models = read_folder(copy / "infra" / "catalogue").models.values()
+    rows = read_folder(copy / "infra" / "catalogue")
 
-    served = {(model.name, route.name) for model in models for route in model.routes if route.region == "ap"}
+    served = {
+        (model.name, route.name) for model in rows.models.values() for route in model.routes if route.region == "ap"
+    }
 
     assert served == {("all-minilm-l6-v2", "embedded-ap")}
 

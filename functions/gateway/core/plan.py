@@ -166,11 +166,13 @@ def _route(request: EmbeddingRequest, model: Model, region: str) -> Route:
 
 def _variants(request: EmbeddingRequest, caller: Caller, model: Model, route: Route) -> tuple[Variant, ...]:
     made: dict[tuple[Purpose | None, str | None, int | None], Variant] = {}
-    return tuple(
-        made.get(asked) or made.setdefault(asked, _variant(item, request, caller, model, route))
-        for item in request.items
-        for asked in [(item.purpose, item.title, item.dimensions)]
-    )
+    variants = []
+    for item in request.items:
+        asked = (item.purpose, item.title, item.dimensions)
+        if asked not in made:
+            made[asked] = _variant(item, request, caller, model, route)
+        variants.append(made[asked])
+    return tuple(variants)
 
 
 def _variant(item: Item, request: EmbeddingRequest, caller: Caller, model: Model, route: Route) -> Variant:

@@ -1,7 +1,7 @@
 """What operations need from outside. Stores and providers keep these promises; fakes in tests keep the same.
 
-What is `async` may take milliseconds of AWS, and stores block for those: their sockets are not asyncio's. Only
-providers wait without holding up others.
+Methods of stores are `async`, yet they block for the milliseconds that AWS takes: their sockets are not asyncio's.
+Providers let other tasks run while they wait.
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -56,12 +56,22 @@ class Embed:
     ) -> Served:
         """Raises what `core/errors.py` has for models, allowances and providers; `error.facts` is what was done.
 
-        Every write is finished on return. A caller that renders meanwhile passes a list, gets in it the writes that
-        were sent, and finishes them.
+        Every write is finished on return, also when it raises. A caller that renders meanwhile passes a list, gets in
+        it the writes that were sent, and finishes them.
         """
+        if pending is not None:
+            return await self._serve(request, caller, pending)
+        writes: list[PendingWrite] = []
+        try:
+            return await self._serve(request, caller, writes)
+        finally:
+            for finish in writes:
+                finish()
+
+    async def _serve(self, request: EmbeddingRequest, caller: Caller, writes: list[PendingWrite]) -> Served:
+        """The writes that were sent are added to `writes`, also when it raises."""
         catalogue = await self.catalogue.catalogue()
         facts = Facts(model=catalogue.find(request.model).name, inputs=len(request.items))
-        writes: list[PendingWrite] = [] if pending is None else pending
         try:
             plan = make_plan(request, caller, catalogue, self.region, self.vocabularies)
             facts += Facts(route=plan.route.name)
@@ -80,10 +90,6 @@ class Embed:
         except GatewayError as error:
             error.facts = facts + error.facts
             raise
-        finally:
-            if pending is None:
-                for finish in writes:
-                    finish()
         return _join(plan, {**known, **fresh}, facts)
 
     async def _cached(self, plan: Plan) -> Known:
@@ -96,7 +102,7 @@ class Embed:
         tokens = plan.tokens_to_reserve(workspace.limits.tokens, missing)
         return await self.rate_limits.reserve(workspace.name, workspace.limits, tokens)
 
-    async def _compute(self, plan: Plan, missing: Sequence[int]) -> tuple[Known, Facts, GatewayError | None]:
+    async def _compute(self, plan: Plan, missing: Sequence[int]) -> tuple[Known, Facts, BaseException | None]:
         """Vectors of what is missing, what was done for them, and the first thing that went wrong, if anything did."""
         if not missing:
             return {}, Facts(), None
@@ -107,26 +113,23 @@ class Embed:
         facts = Facts(upstream_calls=len(slices), upstream_time=self.clock() - started)
         fresh: dict[bytes, CachedVector] = {}
         for outcome in outcomes:
-            if not isinstance(outcome, GatewayError):
+            if not isinstance(outcome, BaseException):
                 vectors, counted = outcome
                 fresh |= vectors
                 facts += counted
-        return fresh, facts, next((outcome for outcome in outcomes if isinstance(outcome, GatewayError)), None)
+        return fresh, facts, next((outcome for outcome in outcomes if isinstance(outcome, BaseException)), None)
 
     async def _ask_all(
         self, plan: Plan, slices: Sequence[Sequence[int]], *, deadline: float
-    ) -> list[tuple[Known, Facts] | GatewayError]:
-        """The outcome of each slice; as many are under way at once as the route allows."""
+    ) -> list[tuple[Known, Facts] | BaseException]:
+        """What each slice brought, or why it failed; as many are under way at once as the route allows."""
         places = asyncio.Semaphore(plan.route.concurrency)
 
-        async def ask(positions: Sequence[int]) -> tuple[Known, Facts] | GatewayError:
+        async def ask(positions: Sequence[int]) -> tuple[Known, Facts]:
             async with places:
-                try:
-                    return await self._ask(plan, positions, deadline=deadline)
-                except GatewayError as error:
-                    return error
+                return await self._ask(plan, positions, deadline=deadline)
 
-        return await asyncio.gather(*map(ask, slices))
+        return await asyncio.gather(*map(ask, slices), return_exceptions=True)
 
     async def _ask(self, plan: Plan, positions: Sequence[int], *, deadline: float) -> tuple[Known, Facts]:
         """Vectors of the inputs at these positions, and their tokens."""

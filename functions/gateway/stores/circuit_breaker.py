@@ -13,7 +13,7 @@ FIRST_GUESS: Final = 0.45
 MAX_USUAL: Final = 0.2
 """Seconds: what takes longer never becomes usual."""
 WEIGHT: Final = 0.2
-"""Of the latest call in the average."""
+"""Weight of the newest call in the average."""
 
 FAILURES_IN_A_ROW: Final = 3
 PAUSE: Final = 5.0

@@ -476,6 +476,22 @@ async def test_every_write_is_finished_when_a_request_fails() -> None:
     assert (stage.rate_limits.settled, len(stage.cache.vectors)) == ([1], 1)
 
 
+async def test_what_nobody_foresaw_leaves_nothing_under_way_and_nothing_unpaid() -> None:
+    class Broken(EchoProvider):
+        async def embed(self, call: ProviderCall) -> EmbeddingResult:
+            await asyncio.sleep(0.01 if call.inputs == ("a",) else 0)
+            if call.inputs == ("b",):
+                raise ZeroDivisionError
+            return await super().embed(call)
+
+    stage = Stage(model=make_model(routes=(make_route(max_inputs=1),)), provider=Broken())
+
+    with pytest.raises(ZeroDivisionError):
+        await stage.ask("a", "b")
+
+    assert (stage.provider.inputs, stage.rate_limits.settled, len(stage.cache.vectors)) == (["a"], [1], 1)
+
+
 @pytest.mark.parametrize("fails", [False, True])
 async def test_a_caller_that_renders_meanwhile_finishes_the_writes_itself(*, fails: bool) -> None:
     stage = Stage(model=make_model(routes=(make_route(max_inputs=1),)))

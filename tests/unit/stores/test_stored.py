@@ -25,10 +25,10 @@ CATALOGUE: list[dict[str, str]] = [*STORED["catalogue_rows"], *STORED["sparse_ro
 
 def rewritten(row: dict[str, str]) -> dict[str, Any]:
     """A row as it would be written today."""
-    is_model, document = row["sk"].startswith(MODEL), row["document"]
-    read = decode_row(document, Model) if is_model else decode_row(document, Provider)
-    written: dict[str, Any] = json.loads(msgspec.json.encode(read))
-    return written
+    is_model = row["sk"].startswith(MODEL)
+    read = decode_row(row["document"], Model) if is_model else decode_row(row["document"], Provider)
+    document: dict[str, Any] = json.loads(msgspec.json.encode(read))
+    return document
 
 
 def is_within(said: Any, kept: Any) -> bool:  # any JSON
@@ -68,12 +68,8 @@ async def test_the_catalogue_serves_every_model_that_it_served() -> None:
     with ScriptedAws(lambda _: reply({"Items": items})) as server:
         catalogue = await table_catalogue(server).catalogue()
 
-    names = [*catalogue.providers, *catalogue.models]
-    assert names == [json.loads(row["document"])["name"] for row in in_kinds(CATALOGUE)]
-
-
-def in_kinds(rows: list[dict[str, str]]) -> list[dict[str, str]]:
-    return sorted(rows, key=lambda row: row["sk"].startswith(MODEL))
+    names = [row["sk"].partition("#")[2] for row in sorted(CATALOGUE, key=lambda row: row["sk"].startswith(MODEL))]
+    assert [*catalogue.providers, *catalogue.models] == names
 
 
 async def test_workspaces_have_the_limits_they_had() -> None:

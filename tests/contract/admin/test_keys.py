@@ -1,0 +1,234 @@
+"""`gateway keys`: what it writes is what the gateway's own store reads."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from msgspec.structs import replace
+
+from gateway.core.api_key import matches, parse
+from gateway.core.caller import KeyRecords
+from gateway.stores.api_keys import encode_records
+from infra.admin.api_keys import ApiKeys, open_api_keys
+from infra.admin.key_records import add_key, make_key
+from infra.admin.secret_values import SecretValues
+from infra.admin.stages import find_stage
+from tests.contract.admin.command import VENDOR, Outcome, gateway, kept_keys, new_key
+
+HOUR = 3600
+
+
+def test_plain_prints_a_key_that_the_gateway_knows_and_nothing_else(acme: str) -> None:
+    outcome = gateway("keys", "create", acme, "--plain")
+
+    key = parse(outcome.out.removesuffix("\n"))
+    assert matches(key.secret, kept_keys(acme)[key.key_id].sha256)
+    assert (outcome.exit_code, outcome.err) == (0, "")
+
+
+def test_otherwise_it_also_says_where_the_key_is_good_and_that_it_is_shown_once(acme: str) -> None:
+    outcome = gateway("keys", "create", acme)
+
+    assert parse(outcome.out.strip()).workspace == acme
+    assert "only time" in outcome.err
+    assert "https://api.example" in outcome.err
+
+
+def test_nothing_that_is_kept_holds_the_secret(acme: str) -> None:
+    key = parse(new_key(acme))
+
+    place = find_stage("local")
+    kept = place.client("secretsmanager").get_secret_value(SecretId=place.api_keys_prefix + acme)
+    assert key.secret not in str(kept)
+
+
+def test_a_key_has_the_label_expiry_models_and_dialect_it_was_made_with(acme: str) -> None:
+    gateway("providers", "set", "vendor", *VENDOR)
+    gateway("models", "set", "m", "--dimensions", "8", "--alias", "other", "--route", "provider=vendor")
+
+    key = parse(new_key(acme, "--label", "the app", "--expires", "1h", "--model", "other", "--dialect", "ctyun"))
+
+    record = kept_keys(acme)[key.key_id]
+    assert (record.label, record.models, record.dialect) == ("the app", frozenset({"m"}), "ctyun")
+    assert record.expires == record.created + HOUR
+
+
+def test_the_list_shows_all_but_secrets(acme: str) -> None:
+    key = parse(new_key(acme, "--label", "the app", "--expires", "90d"))
+
+    out = gateway("keys", "list", acme).out
+
+    assert key.key_id in out
+    assert "the app" in out
+    assert "active" in out
+    assert key.secret not in out
+    assert kept_keys(acme)[key.key_id].sha256 not in out
+
+
+def test_a_revoked_key_is_disabled_and_the_others_are_not(acme: str) -> None:
+    revoked, other = parse(new_key(acme)).key_id, parse(new_key(acme)).key_id
+
+    outcome = gateway("keys", "revoke", acme, revoked)
+
+    assert {key_id: record.disabled for key_id, record in kept_keys(acme).items()} == {revoked: True, other: False}
+    assert "within 5 minutes" in outcome.out
+
+
+def test_a_rotated_key_goes_on_for_the_grace_beside_one_with_the_same_rights(acme: str) -> None:
+    old = parse(new_key(acme, "--label", "the app"))
+
+    outcome = gateway("keys", "rotate", acme, old.key_id, "--grace", "1h", "--plain")
+
+    new = parse(outcome.out.strip())
+    kept = kept_keys(acme)
+    assert matches(new.secret, kept[new.key_id].sha256)
+    assert kept[new.key_id].label == "the app"
+    assert kept[new.key_id].expires is None
+    assert kept[old.key_id].expires == kept[new.key_id].created + HOUR
+    assert old.key_id in outcome.err
+
+
+def test_pruning_forgets_what_is_of_no_use(acme: str) -> None:
+    useless, useful = parse(new_key(acme)).key_id, parse(new_key(acme)).key_id
+    gateway("keys", "revoke", acme, useless)
+
+    outcome = gateway("keys", "prune", acme)
+
+    assert kept_keys(acme).keys() == {useful}
+    assert outcome.out == "1 keys of acme are forgotten, 1 remain.\n"
+
+
+@pytest.mark.parametrize("command", ["create", "list", "prune"])
+def test_a_workspace_that_does_not_exist_is_told_and_nothing_made(command: str) -> None:
+    outcome = gateway("keys", command, "nosuch")
+
+    assert outcome == Outcome(
+        1,
+        "",
+        "Error: There is no workspace 'nosuch' in local: make it first with "
+        "`gateway workspaces set nosuch --stage local`.\n",
+    )
+    place = find_stage("local")
+    assert not SecretValues(place.client("secretsmanager")).exists(place.api_keys_prefix + "nosuch")
+
+
+@pytest.mark.parametrize("label", ["x" * 65, "two\nlines", "\x1b[31mred", "\u202eright to left"])
+def test_a_label_that_does_not_fit_on_a_line_is_refused(acme: str, label: str) -> None:
+    outcome = gateway("keys", "create", acme, "--label", label)
+
+    assert (outcome.exit_code, outcome.out) == (2, "")
+    assert outcome.err.startswith("Error: The label ")
+    assert label not in outcome.err
+
+
+def test_a_label_may_be_of_any_script(acme: str) -> None:
+    label = "é" * 32 + "検索" * 16
+
+    key = parse(new_key(acme, "--label", label))
+
+    assert kept_keys(acme)[key.key_id].label == label
+
+
+def test_a_key_cannot_outlast_what_can_be_written_as_a_date(acme: str) -> None:
+    outcome = gateway("keys", "create", acme, "--expires", "9999999d")
+
+    assert outcome == Outcome(
+        2, "", "Error: '9999999d' is longer than 100 years, and nothing here lasts longer than that.\n"
+    )
+
+
+@pytest.mark.parametrize("command", ["revoke", "rotate"])
+def test_an_unknown_key_id_is_told_in_one_sentence(acme: str, command: str) -> None:
+    outcome = gateway("keys", command, acme, "AAAAAAAA")
+
+    assert outcome == Outcome(
+        1, "", "Error: There is no key 'AAAAAAAA' here: `gateway keys list` names those that there are.\n"
+    )
+
+
+def test_a_misspelt_workspace_gets_no_key() -> None:
+    outcome = gateway("keys", "create", "acmee")
+
+    assert outcome.exit_code == 1
+    assert "workspaces set acmee" in outcome.err
+
+
+def test_a_model_that_does_not_exist_cannot_be_permitted(acme: str) -> None:
+    outcome = gateway("keys", "create", acme, "--model", "nothing")
+
+    assert (outcome.exit_code, outcome.out) == (1, "")
+    assert "'nothing'" in outcome.err
+
+
+def test_keys_made_at_the_same_time_are_all_kept(acme: str) -> None:
+    keys = open_api_keys(find_stage("local"))
+    with ThreadPoolExecutor(8) as pool:
+        made = set(pool.map(lambda _: make_and_keep(keys, acme), range(24)))
+
+    assert len(made) == 24
+    assert kept_keys(acme).keys() == made
+
+
+def test_an_edit_that_was_overtaken_is_made_again_from_the_newer_keys(acme: str) -> None:
+    keys = open_api_keys(find_stage("local"))
+    make_and_keep(keys, acme)
+    mine, theirs = make_key(acme, now=1), make_key(acme, now=2)
+    calls: list[int] = []
+
+    def change(records: KeyRecords) -> KeyRecords:
+        calls.append(len(records))
+        if len(calls) == 1:
+            keys.edit(acme, lambda others: add_key(others, theirs))
+        return add_key(records, mine)
+
+    keys.edit(acme, change)
+
+    assert calls == [1, 2]
+    assert {mine.key_id, theirs.key_id} <= kept_keys(acme).keys()
+
+
+def test_a_workspace_whose_first_key_is_made_twice_at_once_keeps_both(acme: str) -> None:
+    keys = open_api_keys(find_stage("local"))
+    mine, theirs = make_key(acme, now=1), make_key(acme, now=2)
+    calls: list[int] = []
+
+    def change(records: KeyRecords) -> KeyRecords:
+        calls.append(len(records))
+        if len(calls) == 1:
+            keys.edit(acme, lambda others: add_key(others, theirs))
+        return add_key(records, mine)
+
+    keys.edit(acme, change)
+
+    assert kept_keys(acme).keys() == {mine.key_id, theirs.key_id}
+
+
+def test_keys_whose_secret_was_deleted_are_brought_back_with_it(acme: str) -> None:
+    first = parse(new_key(acme)).key_id
+    place = find_stage("local")
+    place.client("secretsmanager").delete_secret(SecretId=place.api_keys_prefix + acme, RecoveryWindowInDays=7)
+
+    second = parse(new_key(acme)).key_id
+
+    assert kept_keys(acme).keys() == {first, second}
+
+
+def test_a_full_workspace_says_what_makes_room(acme: str) -> None:
+    made = [make_key(acme, now=1, label="x" * 64) for _ in range(250)]
+    keys = open_api_keys(find_stage("local"))
+    keys.edit(acme, lambda _: {key.key_id: key.record for key in made})
+    # One more than any number of keys that fit.
+    large = replace(made[0].record, label="x" * (65_536 - len(encode_records(kept_keys(acme))) - 250))
+    keys.edit(acme, lambda found: {**found, "LARGEKEY": large})
+
+    outcome = gateway("keys", "create", acme, "--label", "x" * 64)
+
+    assert outcome.exit_code == 1
+    assert "keys prune acme" in outcome.err
+    assert len(kept_keys(acme)) == 251
+
+
+def make_and_keep(keys: ApiKeys, workspace: str) -> str:
+    """Keep a new key as `keys create` does; its id."""
+    key = make_key(workspace, now=1)
+    keys.edit(workspace, lambda records: add_key(records, key))
+    return key.key_id

@@ -1,0 +1,114 @@
+"""`gateway workspaces`."""
+
+import pytest
+
+from gateway.core.api_key import parse
+from infra.admin.secret_values import SecretValues
+from infra.admin.stages import find_stage
+from infra.admin.workspaces import open_workspaces
+from tests.contract.admin.command import Outcome, gateway, kept_keys, new_key
+
+
+def test_a_new_workspace_has_the_default_limits() -> None:
+    gateway("workspaces", "set", "acme")
+
+    out = gateway("workspaces", "show", "acme").out
+
+    assert out.splitlines()[-2].split() == ["acme", "500", "60000", "0"]
+
+
+def test_what_is_not_mentioned_stays() -> None:
+    gateway("workspaces", "set", "acme", "--requests-per-minute", "7", "--dialect", "ctyun")
+
+    gateway("workspaces", "set", "acme", "--tokens-per-minute", "70")
+
+    out = gateway("workspaces", "show", "acme").out
+    assert out.splitlines()[-2].split() == ["acme", "7", "70", "ctyun", "0"]
+
+
+@pytest.mark.parametrize("command", ["list", "show"])
+def test_all_are_shown_with_the_number_of_their_keys(acme: str, command: str) -> None:
+    gateway("workspaces", "set", "beta")
+    new_key(acme)
+
+    lines = gateway("workspaces", command).out.splitlines()
+
+    assert [(line.split()[0], line.split()[-1]) for line in lines[-3:-1]] == [("acme", "1"), ("beta", "0")]
+
+
+def test_a_stage_without_any_is_told() -> None:
+    assert gateway("workspaces", "list") == Outcome(0, "", "The stage local has no workspaces.\n")
+
+
+@pytest.mark.parametrize(
+    ("option", "most"), [("--requests-per-minute", 1_000_000), ("--tokens-per-minute", 1_000_000_000)]
+)
+def test_limits_are_bounded_and_a_limit_of_nothing_is_no_limit(option: str, most: int) -> None:
+    least, largest = (gateway("workspaces", "set", "acme", option, str(limit)) for limit in (1, most))
+    nothing, less, more = (gateway("workspaces", "set", "beta", option, str(limit)) for limit in (0, -1, most + 1))
+
+    assert [outcome.exit_code for outcome in (least, largest)] == [0, 0]
+    assert [outcome.exit_code for outcome in (nothing, less, more)] == [2, 2, 2]
+    assert "revoke its keys" in nothing.err
+    assert f"1 to {most}" in more.err
+    assert gateway("workspaces", "show", "beta").exit_code == 1
+
+
+def test_a_removed_workspace_is_gone_with_its_keys(acme: str) -> None:
+    gateway("workspaces", "set", "beta")
+    new_key(acme)
+    new_key(acme)
+
+    outcome = gateway("workspaces", "remove", acme, "--yes")
+
+    assert outcome.out == (
+        "The workspace acme is removed: its settings are deleted, 2 keys revoked and their secret deleted. "
+        "Warm functions forget it within 1 minute.\n"
+    )
+    place = find_stage("local")
+    assert open_workspaces(place).names() == ["beta"]
+    assert not SecretValues(place.client("secretsmanager")).exists(place.api_keys_prefix + acme)
+
+
+def test_a_removed_workspace_made_again_lets_no_old_key_in(acme: str) -> None:
+    old = parse(new_key(acme)).key_id
+    gateway("workspaces", "remove", acme, "--yes")
+
+    gateway("workspaces", "set", acme)
+    new = parse(new_key(acme)).key_id
+
+    assert {key_id: record.disabled for key_id, record in kept_keys(acme).items()} == {old: True, new: False}
+
+
+def test_a_workspace_without_keys_can_be_removed(acme: str) -> None:
+    assert "it had no keys" in gateway("workspaces", "remove", acme, "--yes").out
+
+
+def test_removing_asks_first_and_says_what_it_costs(acme: str) -> None:
+    key = parse(new_key(acme))
+
+    outcome = gateway("workspaces", "remove", acme, stdin="n\n")
+
+    assert outcome.exit_code == 1
+    assert "revoke its 1 key for good?" in outcome.out
+    assert gateway("workspaces", "show", acme).exit_code == 0
+    assert not kept_keys(acme)[key.key_id].disabled
+
+
+def test_what_does_not_exist_cannot_be_removed() -> None:
+    outcome = gateway("workspaces", "remove", "nosuch", "--yes")
+
+    assert outcome.exit_code == 1
+    assert "There is no workspace 'nosuch'" in outcome.err
+
+
+def test_a_stage_knows_nothing_of_another_stages_workspaces(acme: str) -> None:
+    assert gateway("workspaces", "show", acme, stage="us").exit_code == 1
+
+
+@pytest.mark.parametrize("name", ["Acme", "a_b", "a-", "", "x" * 33])
+def test_a_name_that_no_key_could_carry_is_refused(name: str) -> None:
+    outcome = gateway("workspaces", "set", name)
+
+    assert outcome.exit_code == 2
+    assert "a-z, 0-9" in outcome.err
