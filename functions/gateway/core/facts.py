@@ -18,7 +18,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """Inputs whose vector the cache had."""
     misses: int = 0
     """Inputs whose vector the cache was asked for and did not have."""
-    tokens: int = 0
+    input_tokens: int = 0
     """Tokens of all inputs."""
     billed_tokens: int = 0
     """Tokens that a vendor was paid for."""
@@ -37,7 +37,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
             inputs=self.inputs + other.inputs,
             hits=self.hits + other.hits,
             misses=self.misses + other.misses,
-            tokens=self.tokens + other.tokens,
+            input_tokens=self.input_tokens + other.input_tokens,
             billed_tokens=self.billed_tokens + other.billed_tokens,
             estimated=self.estimated or other.estimated,
             upstream_calls=self.upstream_calls + other.upstream_calls,

@@ -201,7 +201,7 @@ def _join(plan: Plan, vectors: Known, facts: Facts) -> Served:
         vectors=tuple(_of_length(plan, position, vector.vector) for position, vector in enumerate(found)),
         usage=Usage(tokens=tokens, cached=tokens - facts.billed_tokens, estimated=facts.estimated),
     )
-    return Served(embedded=embedded, facts=facts + Facts(tokens=tokens))
+    return Served(embedded=embedded, facts=facts + Facts(input_tokens=tokens))
 
 
 def _of_length(plan: Plan, position: int, vector: Vector) -> Vector:

@@ -51,7 +51,7 @@ def _line(outcome: Outcome, facts: Facts, caller: Caller | None) -> dict[str, ob
         "route": facts.route,
         "inputs": facts.inputs,
         "hits": facts.hits,
-        "tokens": facts.tokens,
+        "input_tokens": facts.input_tokens,
         "billed_tokens": facts.billed_tokens,
         "upstream_calls": facts.upstream_calls,
         "bytes_out": outcome.bytes_out,
@@ -62,7 +62,7 @@ def _line(outcome: Outcome, facts: Facts, caller: Caller | None) -> dict[str, ob
 def _counted(facts: Facts) -> dict[str, float]:
     return {
         "BilledTokens": facts.billed_tokens,
-        "InputTokens": facts.tokens,
+        "InputTokens": facts.input_tokens,
         "CacheHits": facts.hits,
         "CacheMisses": facts.misses,
     }
