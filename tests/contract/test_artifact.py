@@ -74,7 +74,7 @@ def test_the_function_starts_with_nothing_but_its_artefact(artefact: Path) -> No
         [sys.executable, "-I", "-S", "-B", "-c", program], env=environment, capture_output=True, text=True, check=False
     )
 
-    assert (done.stdout, done.stderr, done.returncode) == ("HttpApi\n", "", 0)
+    assert (done.stdout, done.stderr, done.returncode) == ("Mangum\n", "", 0)
 
 
 def test_no_sdk_of_aws_is_loaded_on_the_way_to_the_first_answer(artefact: Path) -> None:

@@ -148,7 +148,6 @@ def test_the_document_offers_it(copy: Path) -> None:
     )
 
     assert region == {"enum": [*NAMES, "ap"]}
-    assert NO_MARS in document
 
 
 def parameters_of(document: dict[str, Any], path: str) -> list[dict[str, Any]]:

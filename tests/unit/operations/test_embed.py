@@ -547,7 +547,7 @@ async def test_the_facts_say_what_was_done() -> None:
         inputs=3,
         hits=1,
         misses=2,
-        tokens=5,
+        input_tokens=5,
         billed_tokens=2,
         upstream_calls=1,
         upstream_time=1.0,
