@@ -49,7 +49,7 @@ class EchoProvider:
         return self.spoils(
             EmbeddingResult(
                 vectors=tuple(
-                    echo_vector(item, call.native_dimensions, purpose=call.purpose, title=call.title)
+                    echo_vector(item, call.dimensions or call.native_dimensions, purpose=call.purpose, title=call.title)
                     for item in call.inputs
                 ),
                 tokens=sum(counts) if self.tells_total else None,

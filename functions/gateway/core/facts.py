@@ -15,9 +15,9 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     route: str | None = None
     inputs: int = 0
     hits: int = 0
-    """Inputs whose vector the cache had."""
+    """Inputs of an admitted request whose vector came from the cache."""
     misses: int = 0
-    """Inputs whose vector the cache was asked for and did not have."""
+    """Inputs of an admitted request whose vector did not."""
     input_tokens: int = 0
     """Tokens of all inputs."""
     billed_tokens: int = 0

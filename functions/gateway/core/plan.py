@@ -98,7 +98,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
             inputs=tuple(_prefixed(self.variants[position].prefix, self.contents[position]) for position in positions),
             positions=tuple(positions),
             request_inputs=len(self.keys),
-            native_dimensions=variant.cached_dimensions,
+            native_dimensions=self.model.dimensions,
             dimensions=variant.shape.dimensions,
             purpose=variant.shape.purpose,
             title=variant.shape.title,

@@ -21,9 +21,9 @@ class ProviderCall(msgspec.Struct, frozen=True, kw_only=True):
     """One call to one provider: what `build_call` is given.
 
     `inputs` already fit the route's limits and carry any prefix; `positions` are their numbers in the caller's
-    request, which has `request_inputs` of them. `dimensions` is set only where the vendor must be told; `purpose` only
-    where the vendor has a word of its own for it. `timeout` is seconds until the request gives up, whatever the
-    provider's own limit.
+    request, which has `request_inputs` of them. Vectors are `dimensions` long if that is set, because the vendor makes
+    shorter ones itself; else `native_dimensions`, the model's own length. `purpose` is set only where the vendor has a
+    word of its own for it. `timeout` is seconds until the request gives up, whatever the provider's own limit.
     """
 
     route: Route

@@ -91,7 +91,8 @@ class SharedPathRoute(DialectRoute):
         super().__init__(path, endpoint, **options)
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        return super().matches(scope) if self.only_if(scope) else (Match.NONE, {})
+        match, child_scope = super().matches(scope)
+        return (Match.NONE, {}) if match is not Match.NONE and not self.only_if(scope) else (match, child_scope)
 
 
 async def authenticated(request: Request) -> RequestContext:

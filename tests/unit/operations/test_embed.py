@@ -143,7 +143,7 @@ def made_from(item: Item) -> Made:
 def asked_upstream(provider: EchoProvider) -> list[tuple[Made, int]]:
     """Everything that was asked of the provider, and at what length."""
     return [
-        ((content, call.purpose, call.title), call.native_dimensions)
+        ((content, call.purpose, call.title), call.dimensions or call.native_dimensions)
         for call in provider.calls
         for content in call.inputs
     ]
