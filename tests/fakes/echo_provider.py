@@ -45,12 +45,11 @@ class EchoProvider:
         self.calls.append(call)
         if error := self.fails(call):
             raise error
-        counts = tuple(map(echo_tokens, call.inputs))
+        counts, length = tuple(map(echo_tokens, call.inputs)), call.dimensions or call.native_dimensions
         return self.spoils(
             EmbeddingResult(
                 vectors=tuple(
-                    echo_vector(item, call.dimensions or call.native_dimensions, purpose=call.purpose, title=call.title)
-                    for item in call.inputs
+                    echo_vector(item, length, purpose=call.purpose, title=call.title) for item in call.inputs
                 ),
                 tokens=sum(counts) if self.tells_total else None,
                 token_counts=counts if self.tells_counts else None,
