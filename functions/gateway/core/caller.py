@@ -37,7 +37,7 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OidcToken(msgspec.Struct, frozen=True, kw_only=True):
-    """Whom an identity provider's token is for; `subject` tells callers apart without naming them."""
+    """What an identity provider's token says: its workspace, and a `subject` per caller that is no name."""
 
     workspace: str
     subject: str

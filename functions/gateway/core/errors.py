@@ -46,7 +46,7 @@ class GatewayError(Exception):
 class InvalidRequest(GatewayError):
     """The request cannot be served as written.
 
-    `problems` are `(path, message)` pairs where several fields are wrong; `unknown` marks a field nobody knows.
+    `problems` are `(path, message)` pairs where several fields are wrong; `unknown` marks a field that does not exist.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""From what a caller asks and what a model can do: what will be asked of whom, or why not. Pure."""
+"""From what a caller asks and what a model can do: what to ask which provider, or why not. Pure."""
 
 import json
 from collections.abc import Callable, Container, Iterator, Sequence
@@ -29,7 +29,7 @@ Key = TypeVar("Key")
 class Shape(msgspec.Struct, frozen=True, kw_only=True):
     """What calls to the provider must agree on to be one call: purpose and title in its words, and the length.
 
-    `dimensions` is the length that the vendor is told, `None` for the model's own.
+    `dimensions` is the length that the vendor is asked for, `None` for the model's own.
     """
 
     purpose: Purpose | None

@@ -110,7 +110,7 @@ class RateLimits(Protocol):
         """
 
     def remaining(self, workspace: str, limits: Limits) -> Reservation:
-        """What was left of this minute's allowance when this function last saw it; asks nobody and takes nothing."""
+        """What was left of this minute's allowance when this function last saw it; sends and takes nothing."""
 
     def settle(self, reservation: Reservation, tokens: int) -> PendingWrite:
         """Begin to replace the reservation's estimate by what was used; to be called once."""

@@ -1,14 +1,14 @@
 """From token ids back to the text they were made of. Pure."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from gateway.core.embedding import Tokens
 from gateway.core.errors import InvalidRequest
 
 
-@dataclass(frozen=True, slots=True)
-class Vocabulary:
+class Vocabulary(msgspec.Struct, frozen=True):
     """The bytes of every token, by id."""
 
     name: str

@@ -205,7 +205,7 @@ def _join(plan: Plan, vectors: Known, facts: Facts) -> Served:
 
 
 def _of_length(plan: Plan, position: int, vector: Vector) -> Vector:
-    """The vector at the length asked for, and of length one if anybody had to shorten it."""
+    """The vector with the dimensions asked for, scaled to length one if it was shortened."""
     variant = plan.variants[position]
     if variant.dimensions != variant.cached_dimensions:
         return shorten(vector, variant.dimensions)

@@ -112,7 +112,7 @@ class SharedRateLimits:
         return self._reserve_shared(asked)
 
     def remaining(self, workspace: str, limits: Limits) -> Reservation:
-        """What was left of this minute's allowance when this function last saw it; asks nobody and takes nothing."""
+        """What was left of this minute's allowance when this function last saw it; sends and takes nothing."""
         now = self._clock()
         self._enter(window_of(now))
         return _Asked(workspace, limits, 0, now).granted(self._seen.get(workspace, Counts()))
@@ -121,7 +121,7 @@ class SharedRateLimits:
         """Begin to replace the reservation's estimate by what was used; to be called once."""
         self._enter(window_of(self._clock()))
         if reservation.window != self._window:
-            return nothing_pending  # nobody reserves in that window any more
+            return nothing_pending  # that window is over: its count decides nothing
         workspace, correction = reservation.workspace, tokens - reservation.tokens
         if reservation.local:
             self._own[workspace] = self._own.get(workspace, Counts()).plus(0, correction)
