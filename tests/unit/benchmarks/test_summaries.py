@@ -84,14 +84,14 @@ def test_warm_requests_are_compared_with_plain_for_the_same_request() -> None:
     assert summary.besides[0].startswith("own CPU: 1 base64, vendor 1.50 ms, 1 base64, plain 2.00 ms, ")
 
 
-def test_beside_a_peer_the_runtime_s_json_counts_as_ours() -> None:
+def test_beside_a_peer_the_handler_is_compared_and_the_runtime_s_json_is_stated() -> None:
     results = {MISS: [Pair(ours=cost(2, runtime=1), litellm=cost(8)), Pair(ours=cost(1, runtime=1), litellm=cost(8))]}
 
     line = str(peers.summarise(results))
 
     assert line == (
-        "peers: met: 1 base64 / LiteLLM 0.3125 <= 1/3; of the handler alone: 1 base64 0.1875; "
-        "own CPU, 1 base64: 2.50 and 8.00 ms; peak 60 and 60 MB"
+        "peers: met: 1 base64 / LiteLLM 0.1875 <= 1/3; with Lambda's runtime: 1 base64 0.3125; "
+        "own CPU, 1 base64: 1.50 and 8.00 ms; peak 60 and 60 MB"
     )
 
 
