@@ -24,7 +24,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "app": {"core", "operations", "dialects", "openapi", "telemetry", "fastapi", "starlette"},
     "wiring": {"core", "operations", "providers", "settings", "stores", "aws", "outbound", "telemetry"}
     | {"vocabularies"},
-    "telemetry": {"aws_lambda_powertools", "orjson"},
+    "telemetry": {"aws_lambda_powertools"},
     "frugal_imports": {"pydantic"},
     "settings": set(),
 }

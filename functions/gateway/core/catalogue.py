@@ -50,9 +50,6 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Seconds one call may take."""
     settings: dict[str, Any] = {}
 
-    def __hash__(self) -> int:  # a hash of all fields would fail: a mapping has none
-        return hash(self.name)
-
 
 class Route(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where a model leads: a provider, the vendor's name of the model, and what that vendor accepts in one call."""

@@ -1,5 +1,6 @@
 """What is asked of whom, and what is refused before anything is spent."""
 
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -78,6 +79,12 @@ def test_only_routes_of_this_region_are_taken() -> None:
     assert plan(make_model(routes=routes)).route.name == "here"
 
 
+def test_of_several_routes_here_the_first_is_taken() -> None:
+    routes = (make_route(name="first"), make_route(name="second"))
+
+    assert plan(make_model(routes=routes)).route.name == "first"
+
+
 def test_a_deployment_names_a_route() -> None:
     routes = (make_route(name="first"), make_route(name="second"))
 
@@ -122,6 +129,20 @@ def test_a_length_the_model_cannot_make_is_refused(model: Model, wanted: int) ->
         plan(model, dimensions=wanted)
 
     assert caught.value.param == "dimensions"
+
+
+@pytest.mark.parametrize(
+    ("model", "words"),
+    [
+        (make_model(), "it always makes 8"),
+        (make_model(shortenable=True, dimension_choices=(4, 2)), "it makes 2, 4, 8"),
+        (make_model(shortenable=True, min_dimensions=4), "it makes 4 to 8"),
+        (make_model(routes=(make_route(accepts_dimensions=True),)), "it makes 1 to 8"),
+    ],
+)
+def test_the_refusal_of_a_length_says_which_there_are(model: Model, words: str) -> None:
+    with pytest.raises(errors.UnsupportedParameter, match=f"; {words}."):
+        plan(model, dimensions=9)
 
 
 def test_a_symmetric_model_takes_every_purpose_and_makes_the_same_vector() -> None:
@@ -199,13 +220,14 @@ def test_a_title_needs_a_model_that_takes_one() -> None:
 
 
 def test_too_many_inputs_are_refused() -> None:
+    assert plan(make_model(max_inputs=2), "a", "b")
     with pytest.raises(errors.RequestTooLarge, match="at most 2"):
         plan(make_model(max_inputs=2), "a", "b", "c")
 
 
-@pytest.mark.parametrize("item", [(1, 2, 3, 4), "a b c d"])
-def test_an_input_that_is_certainly_too_long_is_refused_with_its_place(item: str | tuple[int, ...]) -> None:
-    with pytest.raises(errors.InputTooLong) as caught:
+@pytest.mark.parametrize(("item", "count"), [((1, 2, 3, 4), "has 4 tokens"), ("a b c d", "has at least 4 tokens")])
+def test_an_input_that_is_certainly_too_long_is_refused_with_its_place(item: Input, count: str) -> None:
+    with pytest.raises(errors.InputTooLong, match=f"input 1 {count}") as caught:
         plan(make_model(max_tokens=3 if isinstance(item, tuple) else 2), "a", item)
 
     assert (caught.value.index, caught.value.tokens) == (1, 4)
@@ -225,6 +247,15 @@ def test_a_truncating_model_takes_any_length_and_reserves_no_more_than_it_reads(
 def test_too_many_tokens_together_are_refused() -> None:
     with pytest.raises(errors.RequestTooLarge, match="max 5 tokens"):
         plan(make_model(max_request_tokens=5), (1, 2, 3), (4, 5, 6))
+
+
+@pytest.mark.parametrize(("letters", "fits"), [(3 * 18, True), (3 * 19, False)])
+def test_texts_are_refused_together_if_they_look_more_than_twice_too_large(letters: int, *, fits: bool) -> None:
+    """No text of one word is certainly too large; its estimate is a third of its letters and two markers."""
+    refusal = pytest.raises(errors.RequestTooLarge, match="about 21 tokens, max 10")
+
+    with nullcontext() if fits else refusal:
+        plan(make_model(max_request_tokens=10), "x" * letters)
 
 
 def test_token_ids_for_a_text_only_route_are_refused_with_the_way_out() -> None:
@@ -296,6 +327,12 @@ def test_slices_hold_no_more_than_the_vendor_takes() -> None:
     made = plan(make_model(routes=(make_route(max_inputs=2),)), *"abcde")
 
     assert list(made.slices([0, 2, 3, 4])) == [[0, 2], [3, 4]]
+
+
+def test_slices_hold_no_more_tokens_than_the_vendor_takes() -> None:
+    made = plan(make_model(routes=(make_route(max_tokens=5),)), (1, 2), (3, 4, 5), (6,), (7, 8, 9, 10, 11, 12), (13,))
+
+    assert list(made.slices([0, 1, 2, 3, 4])) == [[0, 1], [2], [3], [4]]
 
 
 @pytest.mark.parametrize(("positions", "index", "number"), [([1, 4], 1, 4), ([3], 0, 3)])

@@ -37,6 +37,14 @@ async def authenticate(
     )(text)
 
 
+@pytest.mark.parametrize(("text", "missing"), [(None, True), ("", True), ("sk-something", False)])
+async def test_a_missing_key_is_another_cause_than_a_wrong_one(text: str | None, *, missing: bool) -> None:
+    with pytest.raises(Unauthenticated) as caught:
+        await authenticate(text)
+
+    assert caught.value.missing is missing
+
+
 async def test_a_known_key_is_its_workspace_with_its_rights() -> None:
     caller = await authenticate(KEY.text)
 
@@ -94,6 +102,17 @@ async def test_a_token_is_let_into_the_workspace_that_it_is_for() -> None:
     caller = await authenticate("a.b.c", identity=AnyToken())
 
     assert (caller.workspace.name, caller.key_id, caller.dialect) == ("acme", "someone", "ctyun")
+
+
+@pytest.mark.parametrize("text", ["a.b", "a.b.c.d", "..."])
+async def test_only_three_parts_are_a_token(text: str) -> None:
+    with pytest.raises(Unauthenticated):
+        await authenticate(text, identity=AnyToken())
+
+
+async def test_without_an_identity_provider_a_token_is_no_key() -> None:
+    with pytest.raises(Unauthenticated):
+        await authenticate("a.b.c")
 
 
 async def test_nobody_is_let_in_while_keys_cannot_be_checked() -> None:

@@ -64,7 +64,7 @@ class Stage:
             catalogue=MemoryCatalogue([self.model], providers=[make_provider()]),
             rate_limits=self.rate_limits,
             cache=self.cache,
-            provider=lambda _: self.provider,
+            provider={"echo": self.provider}.__getitem__,
             clock=lambda: self.now,
             max_time=self.max_time,
         )
@@ -149,25 +149,39 @@ def asked_upstream(provider: EchoProvider) -> list[tuple[Made, int]]:
     ]
 
 
-@given(items=few_items, known=few_items, shortenable=st.booleans(), max_inputs=st.integers(1, 5))
-def test_each_input_has_its_own_purpose_title_and_length(
-    *, items: list[Item], known: list[Item], shortenable: bool, max_inputs: int
-) -> None:
-    stage = Stage(model=by_purpose(shortenable=shortenable, max_inputs=max_inputs))
-    asyncio.run(stage.ask_items(*known))
-    asyncio.run(stage.ask_items(*items))
+def upstream(item: Item, *, shortenable: bool) -> tuple[Made, int]:
+    """What the provider is asked for that item, and at what length."""
+    return made_from(item), 8 if shortenable else item.dimensions or 8
 
-    asked = asked_upstream(stage.provider)
-    embedded = asyncio.run(stage.ask_items(*items))
 
-    assert len(embedded.vectors) == len(items)
+def assert_each_has_its_own(embedded: Embedded, items: Sequence[Item]) -> None:
     for item, vector in zip(items, embedded.vectors, strict=True):
         content, purpose, title = made_from(item)
         wanted = echo_vector(content, item.dimensions or 8, purpose=purpose, title=title)
         assert len(vector) == len(wanted)
         assert as_array(vector) == pytest.approx(as_array(wanted), abs=1e-6)
+
+
+@given(items=few_items, known=st.just([]) | few_items, shortenable=st.booleans(), max_inputs=st.integers(1, 5))
+def test_each_input_has_its_own_purpose_title_and_length(
+    *, items: list[Item], known: list[Item], shortenable: bool, max_inputs: int
+) -> None:
+    stage = Stage(model=by_purpose(shortenable=shortenable, max_inputs=max_inputs))
+    cached, wanted = ({upstream(item, shortenable=shortenable) for item in some} for some in (known, items))
+    if known:
+        asyncio.run(stage.ask_items(*known))
+        stage.provider.calls.clear()
+
+    embedded = asyncio.run(stage.ask_items(*items))
+
+    assert_each_has_its_own(embedded, items)
+    assert stage.facts.hits == sum(upstream(item, shortenable=shortenable) in cached for item in items)
+    asked = asked_upstream(stage.provider)
     assert len(asked) == len(set(asked))
-    assert set(asked) == {(made_from(item), 8 if shortenable else item.dimensions or 8) for item in [*known, *items]}
+    assert set(asked) == wanted - cached
+
+    assert_each_has_its_own(asyncio.run(stage.ask_items(*items)), items)
+    assert asked_upstream(stage.provider) == asked
 
 
 async def test_three_lengths_of_one_model_are_one_reservation_one_cache_read_and_one_call() -> None:
@@ -230,6 +244,32 @@ async def test_a_model_without_ttl_is_never_cached() -> None:
     await stage.ask("a")
 
     assert stage.provider.inputs == ["a", "a"]
+
+
+async def test_a_model_that_lost_its_ttl_is_no_longer_read_from_the_cache() -> None:
+    stage = Stage()
+    await stage.ask("a")
+    stage.model = make_model(cache_ttl=0)
+
+    await stage.ask("a")
+
+    assert stage.provider.inputs == ["a", "a"]
+
+
+async def test_a_vector_is_cached_for_as_long_as_its_model_says() -> None:
+    stage = Stage(model=make_model(cache_ttl=60))
+
+    await stage.ask("a")
+
+    assert [expires_at for _, expires_at in stage.cache.vectors.values()] == [60]
+
+
+async def test_an_alias_is_answered_under_the_name_of_its_model() -> None:
+    stage = Stage(model=make_model(aliases=("nickname",)))
+
+    embedded = await stage.ask("a", model="nickname")
+
+    assert (embedded.model, stage.facts.model) == ("echo", "echo")
 
 
 async def test_what_a_failed_request_did_compute_is_not_paid_twice() -> None:
@@ -373,6 +413,26 @@ async def test_a_vendor_that_counts_nothing_is_billed_by_estimate() -> None:
     assert embedded.usage.estimated
 
 
+async def test_counts_per_input_are_no_estimate_though_there_is_no_total() -> None:
+    stage = Stage(provider=EchoProvider(tells_total=False))
+
+    embedded = await stage.ask("a", "hello world")
+
+    assert embedded.usage.tokens == 1 + 2
+    assert not embedded.usage.estimated
+
+
+@pytest.mark.parametrize(("counted", "tokens"), [(24, 24), (25, 6)])
+async def test_a_vendor_is_believed_up_to_four_times_our_estimate(counted: int, tokens: int) -> None:
+    stage = Stage(
+        provider=EchoProvider(tells_counts=False, spoils=lambda result: msgspec.structs.replace(result, tokens=counted))
+    )
+
+    embedded = await stage.ask("hello world")
+
+    assert embedded.usage.tokens == tokens
+
+
 async def test_a_vendor_that_counts_more_tokens_than_there_are_bytes_is_not_believed() -> None:
     stage = Stage(
         provider=EchoProvider(tells_counts=False, spoils=lambda result: msgspec.structs.replace(result, tokens=10**30)),
@@ -440,7 +500,8 @@ async def test_a_provider_that_hangs_is_given_up_and_what_others_computed_is_kep
     assert len(stage.cache.vectors) == 2
 
 
-async def test_no_call_is_made_for_which_no_time_is_left() -> None:
+@pytest.mark.parametrize(("max_time", "allowed"), [(15, [15, 5]), (20, [20, 10])])
+async def test_no_call_is_made_for_which_no_time_is_left(max_time: float, allowed: list[float]) -> None:
     class TakesTenSeconds(EchoProvider):
         async def embed(self, call: ProviderCall) -> EmbeddingResult:
             granted.append(call.timeout)
@@ -449,12 +510,12 @@ async def test_no_call_is_made_for_which_no_time_is_left() -> None:
 
     granted: list[float] = []
     model = make_model(routes=(make_route(max_inputs=1, concurrency=1),))
-    stage = Stage(model=model, provider=TakesTenSeconds(), max_time=15)
+    stage = Stage(model=model, provider=TakesTenSeconds(), max_time=max_time, now=1_000.0)
 
     with pytest.raises(errors.ProviderTimeout):
         await stage.ask("a", "b", "c")
 
-    assert granted == [15, 5]
+    assert granted == allowed
     assert len(stage.cache.vectors) == 2
 
 
@@ -530,6 +591,18 @@ async def test_vectors_that_a_vendor_only_cuts_are_given_length_one(vendor: dict
     assert math.hypot(*array.array("f", bytes(embedded.vectors[0]))) == pytest.approx(length)
 
 
+async def test_a_vector_of_native_length_is_served_as_the_vendor_made_it() -> None:
+    tenths = array.array("f", [0.1] * 8).tobytes()
+    stage = Stage(
+        model=make_model(normalised=False),
+        provider=EchoProvider(spoils=lambda result: msgspec.structs.replace(result, vectors=(tenths,))),
+    )
+
+    embedded = await stage.ask("a")
+
+    assert embedded.vectors == (tenths,)
+
+
 async def test_the_facts_say_what_was_done() -> None:
     class TakesASecond(EchoProvider):
         async def embed(self, call: ProviderCall) -> EmbeddingResult:
@@ -553,6 +626,15 @@ async def test_the_facts_say_what_was_done() -> None:
         upstream_time=1.0,
         allowance=await OpenRateLimits().reserve("acme", stage.workspace.limits, 3),
     )
+
+
+async def test_an_input_that_the_cache_may_not_be_asked_for_is_a_miss() -> None:
+    stage = Stage()
+    await stage.ask("a")
+
+    await stage.ask("a", cache=CacheUse(read=False))
+
+    assert (stage.facts.hits, stage.facts.misses) == (0, 1)
 
 
 async def test_a_request_for_an_unknown_model_has_no_facts() -> None:
