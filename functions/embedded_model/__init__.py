@@ -6,5 +6,5 @@
 import os
 
 # From 1.29 on, onnxruntime's Linux builds report their use to a collector unless this is set before the import.
-# The pinned build cannot; this keeps a later one from starting.
+# The pinned build does not report; this stops a later one from it.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"

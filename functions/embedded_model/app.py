@@ -1,4 +1,4 @@
-"""Lambda: embeds texts with the model that lies beside this file; the events are told in `events.py`.
+"""Lambda: embeds texts with the model beside this file; `events.py` describes the events.
 
 At the root of the artefact, the package `embedded_model` beside it: the handler is `app.handler`.
 """

@@ -79,7 +79,7 @@ def own_architecture() -> str:
 
 
 def default_cache() -> Path:
-    """EMBEDDED_MODEL_CACHE, or where programs of this user keep such things; SAM's copy of this folder is soon gone."""
+    """EMBEDDED_MODEL_CACHE, or this user's cache folder; SAM deletes its copy of this folder after the build."""
     home = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     return Path(os.environ.get("EMBEDDED_MODEL_CACHE") or Path(home, "embeddings-gateway")).expanduser()
 
@@ -155,7 +155,7 @@ def cached(cache: Path, name: str, made_from: Sequence[str], also: str, make: Ca
 
 
 def move(made: Path, kept: Path) -> None:
-    """In one step, so that a build that was stopped leaves nothing half done."""
+    """Moves a finished folder to its place in one step, so that a stopped build leaves no half folder."""
     try:
         made.rename(kept)
     except OSError:
@@ -165,7 +165,7 @@ def move(made: Path, kept: Path) -> None:
 
 @contextmanager
 def private_python() -> Iterator[Path]:
-    """An interpreter with pip, in an environment of its own that is gone afterwards."""
+    """An interpreter with pip, in a temporary environment."""
     with tempfile.TemporaryDirectory() as folder:
         run([sys.executable, "-m", "venv", folder])
         yield Path(folder, "bin", "python")
@@ -241,7 +241,7 @@ def compile_folder(folder: Path, root: Path, depth: int = 20) -> None:
 
 
 def make_readable(folder: Path) -> None:
-    """Lambda runs a function as a user who owns none of its files."""
+    """Makes every file readable for all: Lambda runs the function as another user."""
     for path in folder.rglob("*"):
         path.chmod(path.stat().st_mode | (0o755 if path.is_dir() else 0o644))
 

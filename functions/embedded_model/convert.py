@@ -70,7 +70,7 @@ def part(weights: Weights, prefix: str) -> Weights:
 def add_embeddings(graph: Graph, weights: Weights) -> str:
     """Word + position + the one token type there is, normalised."""
     words = graph.constant("words", weights["embeddings.word_embeddings.weight"])
-    # Every token is of type 0, so its vector is added to the positions here rather than at run time.
+    # Every token has type 0, so the vector of that type is added to the positions once, here.
     positions = weights["embeddings.position_embeddings.weight"][:POSITIONS]
     types = weights["embeddings.token_type_embeddings.weight"][0]
     return graph.node(
@@ -131,7 +131,7 @@ def add_dense(graph: Graph, values: str, name: str, weights: Weights) -> str:
 
 
 def add_pooling(graph: Graph, hidden: str) -> str:
-    """The mean of the tokens that count, brought to length 1."""
+    """The mean of the tokens that are no padding, scaled to length 1."""
     mask = add_mask(graph, hidden)
     total = graph.node("MatMul", [mask, hidden], "pooling.total")
     total = graph.node("Squeeze", [total, graph.constant("axis1", np.array([1]))], "pooling.sum")

@@ -58,10 +58,10 @@ def load_tokenizer(path: Path) -> Tokenizer:
 def load_session(path: Path) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = os.cpu_count() or 1
-    # The graph was written in fused operators; looking for more would take longer than loading it.
+    # The graph already uses fused operators; optimising it again takes longer than loading it.
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     # Threads that spin while they wait win 2 ms on an idle machine, and lose half the speed where CPU time is rationed.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    # Plans are kept per shape of the input, and here nearly every run has another.
+    # A memory plan is kept per input shape, and nearly every run here has a new shape.
     options.enable_mem_pattern = False
     return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])

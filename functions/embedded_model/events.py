@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 from embedded_model.tokens import LIMIT, Reading
 
-Answer = dict[str, Any]  # JSON; its shapes are told above
+Answer = dict[str, Any]  # JSON, in one of the shapes above
 
 
 class Embedder(Protocol):
@@ -91,7 +91,7 @@ def read_texts(texts: object) -> list[str]:
 
 
 def is_unicode(text: str) -> bool:
-    """Whether the text can be written as UTF-8; JSON can smuggle in what cannot."""
+    """Whether the text can be written as UTF-8; JSON escapes can hold half a surrogate pair."""
     if text.isascii():
         return True
     try:

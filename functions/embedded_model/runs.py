@@ -1,4 +1,4 @@
-"""Which texts go through the model together: texts of like length, so that padding is not paid for."""
+"""Which texts go through the model together: texts of similar length, to avoid padding."""
 
 from __future__ import annotations
 

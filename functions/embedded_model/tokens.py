@@ -27,7 +27,7 @@ SEAM = re.compile(r"(?<=[ \t\n\r!-/:-@\\\]-`{-~\u2010-\u2027\u3001-\u3003\u3008-
 
 @dataclass(slots=True)
 class Reading:
-    """What became of a text: the ids that the model may read, at most LIMIT, and how many the whole text has."""
+    """The token ids that the model may read, at most LIMIT, and how many tokens the whole text has."""
 
     ids: list[int] = field(default_factory=lambda: [CLS])
     count: int = 2

@@ -1,7 +1,7 @@
-"""Importing FastAPI without paying for what a function never uses.
+"""Import FastAPI without building models that this function never uses.
 
 FastAPI brings some forty pydantic models of OpenAPI documents; building their validators is a fifth of a cold start,
-and this API publishes no such document. Collecting garbage among modules that stay finds nothing, over and over.
+and this API publishes no such document. Modules are never freed, so looking for garbage among them is wasted.
 """
 
 import gc
@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 @contextmanager
 def frugal_imports() -> Iterator[None]:
-    """Models defined in the block are built when first used; what was imported is never looked at for garbage."""
+    """Models defined in the block are built at first use; the garbage collector skips what was imported."""
     gc.disable()
     BaseModel.model_config["defer_build"] = True
     try:

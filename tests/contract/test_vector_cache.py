@@ -42,7 +42,7 @@ def place(request: pytest.FixtureRequest, failures: list[str]) -> Place:
             table=table,
             clock=lambda: now[0],
             on_failure=failures.append,
-            patience=lambda: AdaptiveTimeout(10),
+            make_timeout=lambda: AdaptiveTimeout(10),
         )
 
     return Place(function, now)

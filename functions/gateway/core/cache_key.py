@@ -1,4 +1,4 @@
-"""Under which name a vector is remembered: everything that changes the vector, and nothing that does not."""
+"""Keys of cached vectors: they hold everything that changes a vector, and nothing else."""
 
 import hashlib
 from collections.abc import Iterable
@@ -36,7 +36,7 @@ def cache_scope(
         str(truncate),
         extra,
     )
-    # Each behind its length, so that what ends one cannot begin the next.
+    # Each field follows its length, so that two neighbours cannot be cut at another place.
     framed = "".join([f"{len(field)}:{field}" for field in fields])
     return hashlib.sha256(framed.encode("utf-8", "surrogatepass")).digest()
 
@@ -54,5 +54,5 @@ def _input_bytes(item: Input) -> bytes:
 
 
 def distinct(keys: Iterable[bytes]) -> tuple[bytes, ...]:
-    """Each key once, in first-come order."""
+    """Each key once, in the order of first occurrence."""
     return tuple(dict.fromkeys(keys))

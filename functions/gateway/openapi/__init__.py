@@ -35,7 +35,7 @@ HEADERS = {
 
 
 async def show(request: Request) -> Response:
-    """The file of that path, compressed for who takes it so."""
+    """The file of that path, compressed for clients that accept gzip."""
     name, media_type = FILES[request.url.path]
     content = _place(name).read_bytes()
     if "gzip" not in request.headers.get("accept-encoding", ""):

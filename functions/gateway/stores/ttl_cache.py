@@ -1,4 +1,4 @@
-"""What a warm function remembers of a slow store: for a while as fresh, and for longer while the store is down."""
+"""Values of a slow store in the memory of a warm function. They are used longer while the store is down."""
 
 from collections import OrderedDict
 from collections.abc import Callable

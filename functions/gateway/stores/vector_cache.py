@@ -55,7 +55,7 @@ class TableVectorCache:
         clock: Callable[[], float],
         on_failure: Callable[[str], None],
         memory: int = MEMORY,
-        patience: Callable[[], AdaptiveTimeout] = AdaptiveTimeout,
+        make_timeout: Callable[[], AdaptiveTimeout] = AdaptiveTimeout,
     ) -> None:
         self._dynamodb = dynamodb
         self._table = table
@@ -63,8 +63,8 @@ class TableVectorCache:
         self._on_failure = on_failure
         self._memory = VectorMemory(memory, clock)
         self._breaker = CircuitBreaker(clock)
-        self._reading = patience()
-        self._writing = patience()
+        self._reading = make_timeout()
+        self._writing = make_timeout()
 
     async def get(self, keys: Sequence[bytes]) -> Mapping[bytes, CachedVector]:
         """Those that are known; fewer, or none, when DynamoDB is slow or broken."""
@@ -163,12 +163,12 @@ class BatchPipeline(Generic[Page_co]):
         send: Callable[[Sequence[Ask]], _Batch[Page_co]],
         take: Callable[[Page_co], Sequence[Ask]],
         size: int,
-        patience: AdaptiveTimeout,
+        timeout: AdaptiveTimeout,
     ) -> None:
         self._send_batch = send
         self._take = take
         self._size = size
-        self._patience = patience
+        self._timeout = timeout
         self._tries_left = 0
         self._waiting: deque[Sequence[Ask]] = deque()
         self._under_way: deque[_Batch[Page_co]] = deque()
@@ -209,11 +209,11 @@ class BatchPipeline(Generic[Page_co]):
     def _wait(self, batch: _Batch[Page_co], *, measured: bool) -> Page_co:
         started = time.perf_counter()
         try:
-            return batch.finish(self._patience.limit)
+            return batch.finish(self._timeout.limit)
         finally:
             # The first reply shows the latency; those behind it have often arrived by then.
             if measured:
-                self._patience.saw(time.perf_counter() - started)
+                self._timeout.saw(time.perf_counter() - started)
 
     def _abandon(self) -> None:
         for batch in self._under_way:

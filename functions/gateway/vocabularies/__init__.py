@@ -1,7 +1,7 @@
 """Vocabularies in files, read when token ids come for a model whose provider takes only text.
 
 `<name>.bin` is made by `python -m infra.vocabulary`; an operator may add more. It is a zlib stream of all tokens in the
-order of their ids, each as one byte that tells its length and then so many bytes.
+order of their ids, each as one byte with its length, then its bytes.
 """
 
 import zlib

@@ -70,7 +70,7 @@ class Gateway:
             table="cache",
             clock=lambda: self.now,
             on_failure=self.failures.append,
-            patience=lambda: AdaptiveTimeout(over_usual),
+            make_timeout=lambda: AdaptiveTimeout(over_usual),
         )
 
 
