@@ -7,6 +7,7 @@ import logging
 import os
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
+from contextvars import ContextVar
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -26,10 +27,14 @@ UNITS = {
     "CacheMisses": "Count",
     "CacheFailures": "Count",
     "AllowanceFallbacks": "Count",
+    "ProviderFailures": "Count",
     "UpstreamTime": "Milliseconds",
     "OwnTime": "Milliseconds",
 }
 """By metric."""
+
+REQUEST_ID: ContextVar[str | None] = ContextVar("REQUEST_ID", default=None)
+"""The id of the request under way, for lines that are written below its entrance."""
 
 _NO_SEGMENT = nullcontext()
 
@@ -74,6 +79,13 @@ def publish(counted: Mapping[str, float], facts: Mapping[str, Any], **dimensions
         if trace := os.environ.get(TRACE):
             line.add_metadata("xray_trace_id", trace.partition(";")[0].removeprefix("Root="))  # as the logger does
     line.flush_metrics()
+
+
+def provider_failed(**facts: Any) -> None:
+    """Report a provider's failure: a warning with what is known, and one in the metric of that `provider`."""
+    known = {name: fact for name, fact in facts.items() if fact is not None}
+    logger().warning("provider failed", **known, request_id=REQUEST_ID.get())
+    publish({"ProviderFailures": 1}, {}, provider=facts["provider"])
 
 
 def degraded(metric: str, reason: str) -> None:

@@ -16,6 +16,7 @@ GatewayError
 ├── AllowanceExhausted        too many requests or tokens; carries when to retry
 ├── ProviderRefused           the vendor rejected the call; carries its message
 ├── ProviderThrottled         the vendor has had enough for now; carries when to retry
+├── ProviderMisconfigured     the vendor is not set up: a key, a model's name, an empty account; the operator must act
 ├── ProviderUnavailable       the vendor failed
 │   └── ProviderTimeout       the vendor did not answer in time
 ├── ProviderMisbehaved        the vendor's answer does not fit the question
@@ -173,6 +174,10 @@ class ProviderThrottled(GatewayError):
     def __init__(self, message: str, *, retry_after: float | None = None) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class ProviderMisconfigured(GatewayError):
+    """The vendor is not set up as it must be, so the operator must act: neither the caller nor waiting mends it."""
 
 
 class ProviderUnavailable(GatewayError):

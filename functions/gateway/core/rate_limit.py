@@ -63,7 +63,7 @@ def seconds_left(now: float) -> float:
 
 def retry_after(seconds: float) -> int:
     """Whole seconds for `Retry-After`: 1 to 60 (clients ignore longer waits, and 0 means "hammer")."""
-    return min(max(math.ceil(seconds), 1), WINDOW)
+    return math.ceil(min(max(1, seconds), WINDOW))  # in this order NaN is 1, and infinity has no ceiling
 
 
 def estimate_tokens(item: Input) -> int:

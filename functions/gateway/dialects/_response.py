@@ -138,7 +138,7 @@ def allowance_headers(reservation: Reservation) -> dict[str, str]:
 
 
 def retry_headers(error: GatewayError) -> dict[str, str]:
-    """When to try again, for causes that pass with time: whole seconds, and milliseconds for clients that read them."""
+    """Whether and when to try again: whole seconds, and milliseconds for clients that read them."""
     match error:
         case errors.AllowanceExhausted(retry_after=seconds):
             return {"retry-after": str(retry_after(seconds)), "retry-after-ms": str(max(1, round(seconds * 1000)))}
@@ -146,6 +146,8 @@ def retry_headers(error: GatewayError) -> dict[str, str]:
             return {"retry-after": "1"}
         case errors.ProviderThrottled(retry_after=float() | int() as seconds):
             return {"retry-after": str(retry_after(seconds))}
+        case errors.ProviderMisconfigured():
+            return {"x-should-retry": "false"}  # OpenAI's clients would otherwise ask three times
         case errors.MethodNotAllowed(allowed=allowed):
             return {"allow": ", ".join(allowed)}
     return {}

@@ -120,6 +120,7 @@ async def answer(request: Request, dialect: Dialect, handle: Handler) -> fastapi
         request_id=request.state.request_id,
     )
     request.state.context = context
+    telemetry.REQUEST_ID.set(context.request_id)
     response = await _handled(context, request, handle)
     _finish_writes(context)
     duration = time.perf_counter() - started

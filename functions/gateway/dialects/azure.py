@@ -143,6 +143,7 @@ WIRE_ERRORS: Mapping[type[GatewayError], tuple[int, str]] = {
     errors.AllowanceExhausted: (429, "too_many_requests"),
     errors.ProviderRefused: (400, "model_refused"),
     errors.ProviderThrottled: (429, "model_too_many_requests"),
+    errors.ProviderMisconfigured: (502, "model_misconfigured"),
     errors.ProviderUnavailable: (503, "model_unavailable"),
     errors.ProviderTimeout: (504, "model_timeout"),
     errors.ProviderMisbehaved: (502, "model_misbehaved"),

@@ -58,6 +58,7 @@ WIRE_ERRORS: shape.WireErrors = {
     errors.AllowanceExhausted: (429, "rate_limit_error", "429"),
     errors.ProviderRefused: (400, "invalid_request_error", "BadRequest"),
     errors.ProviderThrottled: (429, "rate_limit_error", "429"),
+    errors.ProviderMisconfigured: (502, "server_error", "502"),
     errors.ProviderUnavailable: (503, "server_error", "503"),
     errors.ProviderTimeout: (504, "server_error", "504"),
     errors.ProviderMisbehaved: (502, "server_error", "502"),

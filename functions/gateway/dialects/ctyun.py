@@ -35,6 +35,7 @@ WIRE_ERRORS: shape.WireErrors = {
     errors.ProviderThrottled: (429, "MODEL_RATE_LIMIT_EXCEEDED", "429002"),
     errors.ProviderMisbehaved: (500, "INVOKE_MODEL_ERROR", "500001"),
     errors.InternalError: (500, "INTERNAL_ERROR", "500002"),
+    errors.ProviderMisconfigured: (502, "MODEL_MISCONFIGURED", "502001"),
     errors.ProviderUnavailable: (503, "MODEL_UNAVAILABLE", "503001"),
     errors.StoreUnavailable: (503, "TEMPORARILY_UNAVAILABLE", "503002"),
     errors.ProviderTimeout: (504, "MODEL_TIMEOUT", "504001"),

@@ -314,6 +314,7 @@ WIRE_ERRORS: Mapping[type[GatewayError], tuple[int, str]] = {
     errors.AllowanceExhausted: (429, "RESOURCE_EXHAUSTED"),
     errors.ProviderRefused: (400, "FAILED_PRECONDITION"),
     errors.ProviderThrottled: (429, "RESOURCE_EXHAUSTED"),
+    errors.ProviderMisconfigured: (502, "UNAVAILABLE"),
     errors.ProviderUnavailable: (503, "UNAVAILABLE"),
     errors.ProviderTimeout: (504, "DEADLINE_EXCEEDED"),
     errors.ProviderMisbehaved: (502, "INTERNAL"),

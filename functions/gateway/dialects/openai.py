@@ -28,6 +28,7 @@ WIRE_ERRORS: shape.WireErrors = {
     errors.AllowanceExhausted: (429, "rate_limit_error", "rate_limit_exceeded"),
     errors.ProviderRefused: (400, "invalid_request_error", "provider_refused"),
     errors.ProviderThrottled: (429, "rate_limit_error", "provider_rate_limit_exceeded"),
+    errors.ProviderMisconfigured: (502, "server_error", "provider_misconfigured"),
     errors.ProviderUnavailable: (503, "server_error", "provider_unavailable"),
     errors.ProviderTimeout: (504, "server_error", "provider_timeout"),
     errors.ProviderMisbehaved: (502, "server_error", "provider_misbehaved"),

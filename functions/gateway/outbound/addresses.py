@@ -57,7 +57,8 @@ FORBIDDEN_IPV6 = tuple(
 )
 
 _AUTHORITY = re.compile(r"^[^/]*//([^/?#]*).*$", re.DOTALL)
-_HOST = re.compile(r"[a-z0-9]([a-z0-9._-]*[a-z0-9])?", re.IGNORECASE)
+_LABEL = r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
+_HOST = re.compile(rf"(?=.{{1,253}}$){_LABEL}(\.{_LABEL})*", re.IGNORECASE)
 _ENDS_IN_A_NUMBER = re.compile(r"(^|\.)(\d+|0x[0-9a-f]*)$", re.IGNORECASE)
 
 
@@ -83,7 +84,10 @@ def check_url(url: str, *, allow_loopback: bool = False) -> None:
 
 def resolve_by_system(host: str, port: int) -> list[str]:
     """IP addresses of a host, without duplicates, in the system's order; raises `OSError` if there are none."""
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except UnicodeError as error:  # a name that no name server can have, such as one with an empty label
+        raise OSError(f"{host} is no name of a host") from error
     return list(dict.fromkeys(str(address[0]) for *_, address in found))
 
 

@@ -6,7 +6,8 @@ connection pool with `network.py` below it. Importing this imports httpx (25 ms)
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator
+import zlib
+from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from functools import lru_cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -36,8 +37,12 @@ MAX_IDLE = 16
 MAX_IDLE_TIME = 240.0
 """Seconds. A NAT gateway forgets connections after 350, and says so only to the next call."""
 
-# A reply is read as it is: decompressing one could take any amount of memory.
+# Digits and base64 shrink little: decompressing would cost more than the bytes it saves.
 HEADERS = {"accept-encoding": "identity", "user-agent": "embeddings-gateway"}
+
+
+_GZIP_OR_ZLIB = 32
+"""zlib's number for finding out which of the two a body has."""
 
 
 class HttpClient:
@@ -112,14 +117,26 @@ class HttpClient:
 
 
 async def _read(response: httpx.Response, limit: int) -> bytearray:
-    if response.headers.get("content-encoding", "").lower() not in {"", "identity"}:
-        raise MalformedReply("it is compressed, although that was not asked for")
+    """The body, of at most `limit` bytes; proxies compress it though asked not to."""
+    expand = _expander(response.headers.get("content-encoding", "identity").strip().lower())
     body = bytearray()
     async for part in response.aiter_raw():
-        body += part
+        try:
+            body += expand(part, limit + 1 - len(body))
+        except zlib.error as error:
+            raise MalformedReply("its compression is broken") from error
         if len(body) > limit:
             raise ReplyTooLarge(f"it is longer than {limit} bytes")
     return body
+
+
+def _expander(encoding: str) -> Callable[[bytes, int], bytes]:
+    """From a part of a body, and the most bytes that it may become, to what it stands for."""
+    if encoding in {"", "identity"}:
+        return lambda part, _: part
+    if encoding not in {"gzip", "x-gzip", "deflate"}:
+        raise MalformedReply(f"it is compressed ({encoding}), which was not asked for")
+    return zlib.decompressobj(zlib.MAX_WBITS + _GZIP_OR_ZLIB).decompress
 
 
 @lru_cache(maxsize=64)

@@ -18,6 +18,7 @@ from gateway.core.errors import (
     GatewayError,
     InputTooLong,
     ProviderMisbehaved,
+    ProviderMisconfigured,
     ProviderRefused,
     ProviderThrottled,
     ProviderTimeout,
@@ -28,21 +29,33 @@ from gateway.outbound.messages import HttpReply
 
 MAX_MESSAGE = 1000
 """Characters of a vendor's message that reach a caller."""
+MAX_WORD = 64
+"""Characters of a vendor's code or parameter that reach a caller."""
 MAX_PROBLEMS = 5
 """Problems of a list that reach a caller."""
+MAX_DIGITS = 12
+"""Digits of a number of tokens that is believed."""
 
-_FIRST_CLIENT_ERROR, _FIRST_SERVER_ERROR = 400, 500
+_FIRST_CLIENT_ERROR, _NOT_FOUND, _FIRST_SERVER_ERROR = 400, 404, 500
 
 # Keys, and numbers of the operator's accounts, that vendors put into their messages.
 _SECRETS = re.compile(
     r"\b(?:sk|pk|rk)-[\w*.-]{4,}|\bAIza[\w*-]{8,}|\b(?:org|proj)[-_][A-Za-z0-9]{12,}|\bBearer\s+[\w.~+/=*-]{8,}"
 )
 
-_RETRY_IN_WORDS = (
-    re.compile(r"retry after (?P<seconds>\d+(?:\.\d+)?) seconds?", re.IGNORECASE),
-    re.compile(r"try again in (?:(?P<minutes>\d+)m)?(?P<seconds>\d+(?:\.\d+)?)(?P<unit>m?s)\b"),
+_RETRY_IN_WORDS = re.compile(
+    r"(?:retry|try again) (?:after|in) "
+    r"(?:(?P<hours>\d+(?:\.\d+)?) ?(?:h|hours?)\b ?)?"
+    r"(?:(?P<minutes>\d+(?:\.\d+)?) ?(?:m|min|minutes?)(?![a-z]) ?)?"
+    r"(?:(?P<milliseconds>\d+(?:\.\d+)?) ?(?:ms|milliseconds?)\b)?"
+    r"(?:(?P<seconds>\d+(?:\.\d+)?) ?(?:s|sec|seconds?)\b)?",
+    re.IGNORECASE,
 )
+_UNITS = {"hours": 3600, "minutes": 60, "seconds": 1, "milliseconds": 0.001}
 _SECONDS = re.compile(r"\d+(?:\.\d+)?")
+_HTTP_STATUS = re.compile(r"[1-5]\d\d")
+_UNPRINTABLE = re.compile(r"[^\x20-\x7e]+")
+"""Characters that a code cannot have in a header."""
 
 
 class VendorError(NamedTuple):
@@ -52,6 +65,8 @@ class VendorError(NamedTuple):
     code: str | None = None
     type: str | None = None
     param: str | None = None
+    status: int | None = None
+    """The HTTP status that stands in the body, where a code would stand."""
 
     @property
     def codes(self) -> frozenset[str]:
@@ -81,26 +96,64 @@ class Signs(NamedTuple):
 
 
 class ErrorTable(NamedTuple):
-    """What one vendor's status does not say: an input too long, a call too large, an account without credit."""
+    """What one vendor's status does not say: whose fault it is, and what is wrong.
+
+    Too long an input, or too large a call, is the caller's. An empty account, a key that is refused and a model that
+    the vendor does not have are the operator's.
+    """
 
     too_long: Signs = Signs()
     too_large: Signs = Signs()
     no_credit: Signs = Signs()
+    no_access: Signs = Signs()
+    no_model: Signs = Signs()
 
 
 def read_vendor_error(reply: HttpReply, table: ErrorTable) -> GatewayError:
-    """The cause behind a reply whose status is not 200."""
+    """The cause behind a reply that is no answer. What it says goes before its status, which may be any, even 200."""
     error = read_error_body(reply.body)
-    if error and table.no_credit.find(error) is not None:
-        return _refused(reply, error, table)  # whatever the status: to try again later is of no use
-    special = SPECIAL_STATUSES.get(reply.status)
-    if special:
+    status = _status(reply, error)
+    by_its_words = error and (_operators(error, table) or _callers(error, table))
+    if by_its_words:
+        return by_its_words
+    if special := SPECIAL_STATUSES.get(status):
         return special(reply, error)
-    if reply.status >= _FIRST_SERVER_ERROR:
+    if error and _FIRST_CLIENT_ERROR <= status < _FIRST_SERVER_ERROR:
+        return ProviderRefused(error.message, status=status, code=error.code, param=error.param)
+    if error or status >= _FIRST_SERVER_ERROR:
         return _failed(reply, error)
-    if reply.status >= _FIRST_CLIENT_ERROR and error:
-        return _refused(reply, error, table)
     return ProviderMisbehaved(f"The provider answered HTTP {reply.status} in a form that is not its own.")
+
+
+def _status(reply: HttpReply, error: VendorError | None) -> int:
+    """The status of the reply; of an error inside a 200, the one that its body has, if it says what to do."""
+    if reply.status >= _FIRST_CLIENT_ERROR or error is None or error.status is None:
+        return reply.status
+    # An aggregator's 404 inside a 200 means that none of its own providers answered.
+    return reply.status if error.status == _NOT_FOUND else error.status
+
+
+def _operators(error: VendorError, table: ErrorTable) -> GatewayError | None:
+    if any(signs.find(error) is not None for signs in (table.no_credit, table.no_access, table.no_model)):
+        return _misconfigured()
+    return None
+
+
+def _callers(error: VendorError, table: ErrorTable) -> GatewayError | None:
+    if table.too_large.find(error) is not None:
+        return RequestTooLarge(error.message, param="input")
+    found = table.too_long.find(error)
+    if found is None:
+        return None
+    return InputTooLong(error.message, index=None, tokens=_number(found, "tokens"), limit=_number(found, "limit"))
+
+
+def _misconfigured(_reply: HttpReply | None = None, _error: VendorError | None = None) -> GatewayError:
+    # The vendor's sentence is about the operator's account: it goes to the log, not to the caller.
+    return ProviderMisconfigured(
+        "The provider of this model does not serve this gateway as it is set up. Only the operator of the gateway can "
+        "mend that; trying again does not help."
+    )
 
 
 def _failed(reply: HttpReply, error: VendorError | None) -> GatewayError:
@@ -109,11 +162,6 @@ def _failed(reply: HttpReply, error: VendorError | None) -> GatewayError:
 
 def _timed_out(_reply: HttpReply, _error: VendorError | None) -> GatewayError:
     return ProviderTimeout("The provider did not answer in time.")
-
-
-def _no_access(_reply: HttpReply, _error: VendorError | None) -> GatewayError:
-    # The vendor speaks of our credentials; the caller's have nothing to do with it.
-    return ProviderUnavailable("The provider does not let the gateway in; its operator has to see to that.")
 
 
 def _throttled(reply: HttpReply, error: VendorError | None) -> GatewayError:
@@ -125,18 +173,9 @@ def _ending(error: VendorError | None) -> str:
     return f": {error.message}" if error else "."
 
 
-def _refused(reply: HttpReply, error: VendorError, table: ErrorTable) -> GatewayError:
-    if table.too_large.find(error) is not None:
-        return RequestTooLarge(error.message, param=error.param or "input")
-    found = table.too_long.find(error)
-    if found is not None:
-        return InputTooLong(error.message, index=None, tokens=_number(found, "tokens"), limit=_number(found, "limit"))
-    return ProviderRefused(error.message, status=reply.status, code=error.code, param=error.param)
-
-
 def _number(found: Mapping[str, str | None], name: str) -> int | None:
-    text = found.get(name)
-    return int(text) if text else None
+    text = found.get(name) or ""
+    return int(text) if 0 < len(text) <= MAX_DIGITS else None
 
 
 class _Cause(Protocol):
@@ -144,8 +183,11 @@ class _Cause(Protocol):
 
 
 SPECIAL_STATUSES: Mapping[int, _Cause] = {
-    401: _no_access,
-    403: _no_access,
+    401: _misconfigured,
+    402: _misconfigured,
+    403: _misconfigured,
+    404: _misconfigured,  # a model or a deployment that is misspelt, or a wrong address
+    405: _misconfigured,
     408: _timed_out,
     424: _failed,  # TEI's backend, Bedrock's model
     429: _throttled,
@@ -173,7 +215,16 @@ def _vendor_error(document: Any) -> VendorError | None:  # whatever JSON there i
     if not message:
         return None
     kind = document.get("type") or document.get("status") or document.get("error_type")
-    return VendorError(message, _word(document.get("code")), _word(kind), _param(document))
+    code = _word(document.get("code"))
+    status = code if code and _HTTP_STATUS.fullmatch(code) else None
+    # An HTTP status is no code: it says no more than the status of the reply.
+    return VendorError(
+        message,
+        code=None if status else code,
+        type=_word(kind),
+        param=_word(document.get("param")),
+        status=int(status) if status else None,
+    )
 
 
 def _message(found: Any) -> str:  # whatever JSON there is
@@ -197,12 +248,10 @@ def _presentable(message: str) -> str:
 
 
 def _word(value: Any) -> str | None:  # a code may be a number or null
-    return str(value) if isinstance(value, (str, int)) and value != "" else None
-
-
-def _param(document: Mapping[str, Any]) -> str | None:
-    param = document.get("param")
-    return param if isinstance(param, str) and param else None
+    if isinstance(value, bool) or not isinstance(value, (str, int)):
+        return None
+    word = _UNPRINTABLE.sub("", value) if isinstance(value, str) else str(value)[:MAX_WORD]
+    return word[:MAX_WORD] or None
 
 
 def retry_after(reply: HttpReply, error: VendorError | None) -> float | None:
@@ -219,6 +268,7 @@ def retry_after(reply: HttpReply, error: VendorError | None) -> float | None:
 
 
 def _seconds(text: str, unit: float) -> float | None:
+    """A number of seconds, infinite if it has too many digits; `None` for what is no number, or is negative."""
     return float(text) * unit if _SECONDS.fullmatch(text) else None
 
 
@@ -231,7 +281,7 @@ def _until_date(date: str | None, now: str | None) -> float | None:
 def _date(text: str | None) -> datetime | None:
     try:
         return parsedate_to_datetime(text).astimezone() if text else None
-    except ValueError:
+    except (ValueError, OverflowError, OSError):  # years, days and zones beyond what a clock can show
         return None
 
 
@@ -259,9 +309,8 @@ def _retry_delay(body: bytes | bytearray) -> float | None:
 
 
 def _in_words(message: str) -> float | None:
-    for words in _RETRY_IN_WORDS:
-        if found := words.search(message):
-            part = found.groupdict()
-            seconds = float(part["seconds"]) * (0.001 if part.get("unit") == "ms" else 1)
-            return seconds + 60 * int(part.get("minutes") or 0)
+    for found in _RETRY_IN_WORDS.finditer(message):
+        parts = {unit: text for unit, text in found.groupdict().items() if text}
+        if parts:
+            return sum(float(text) * _UNITS[unit] for unit, text in parts.items())
     return None

@@ -3,26 +3,35 @@ failures of the network become causes of ours.
 """
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from gateway import telemetry
-from gateway.core import catalogue
-from gateway.core.embedding import EmbeddingResult
-from gateway.core.errors import GatewayError, ProviderMisbehaved, ProviderTimeout, ProviderUnavailable
+from gateway.core.embedding import EmbeddingResult, Input
+from gateway.core.errors import (
+    GatewayError,
+    ProviderMisbehaved,
+    ProviderMisconfigured,
+    ProviderTimeout,
+    ProviderUnavailable,
+)
 from gateway.core.ports import ProviderCall
 from gateway.outbound.addresses import AddressRefused
 from gateway.outbound.messages import BadHeader, HttpCall, HttpReply, MalformedReply
-from gateway.providers._credentials import CredentialSource
+from gateway.providers._credentials import Credential, CredentialSource
+from gateway.providers._errors import read_error_body
 from gateway.providers._vendor import BadRow, HttpSettings, Vendor, read_settings
 
 if TYPE_CHECKING:
     from gateway.outbound.client import HttpClient
 
-OK = 200
-NO_ACCESS = frozenset({401, 403})
+SUCCESS = range(200, 300)
+BOM = b"\xef\xbb\xbf"
+MAX_REASON = 500
+"""Characters of a reason in the log."""
 
 JSON_HEADERS = {"content-type": "application/json", "accept": "application/json"}
 
@@ -41,37 +50,67 @@ class HttpProvider:
     client: "HttpClient"
 
     async def embed(self, call: ProviderCall) -> EmbeddingResult:
-        """One call, one reply; whoever calls decides about retries."""
-        provider, deadline = call.provider, time.monotonic() + call.timeout
+        """One call, one reply; whoever calls decides about retries. Every failure is reported to the operator."""
+        deadline = time.monotonic() + call.timeout
         try:
-            settings = read_settings(provider, self.vendor.Settings)
-            credential = await self.credentials(provider, settings)
+            settings = read_settings(call.provider, self.vendor.Settings)
+            credential = await self.credentials(call.provider, settings)
             http_call = with_headers(self.vendor.build_call(call, settings), settings)
             reply = await self._send(credential.apply(http_call), call, deadline)
         except (AddressRefused, BadHeader, BadRow) as error:
-            telemetry.logger().error("provider is misconfigured", provider=provider.name, reason=str(error))
-            raise ProviderUnavailable("The provider of this model is not set up correctly.") from error
-        if reply.status == OK:
-            return self.vendor.read_reply(call, reply)
-        raise self._error(provider, reply._replace(body=credential.conceal(reply.body)), settings)
+            report_failure(call, str(error))
+            raise ProviderMisconfigured("The provider of this model is not set up correctly.") from error
+        except ProviderTimeout as error:
+            report_failure(call, error.message)
+            raise
+        return self._read(call, reply._replace(body=reply.body.removeprefix(BOM)), credential, settings)
 
     async def _send(self, http_call: HttpCall, call: ProviderCall, deadline: float) -> HttpReply:
-        provider = call.provider
-        seconds = min(deadline - time.monotonic(), provider.timeout)
+        seconds = min(deadline - time.monotonic(), call.provider.timeout)
         try:
             return await self.client.send(http_call, limit=reply_limit(call), timeout=seconds)
         except TimeoutError as error:
             raise ProviderTimeout("The provider did not answer in time.") from error
         except MalformedReply as error:
+            report_failure(call, f"its answer cannot be read: {error}")
             raise ProviderMisbehaved(f"The provider's answer cannot be read: {error}.") from error
         except OSError as error:
-            telemetry.logger().warning("provider cannot be reached", provider=provider.name, reason=repr(error))
+            report_failure(call, f"it cannot be reached: {error!r}")
             raise ProviderUnavailable("The provider cannot be reached.") from error
 
-    def _error(self, provider: catalogue.Provider, reply: HttpReply, settings: HttpSettings) -> GatewayError:
-        if reply.status in NO_ACCESS:
-            telemetry.logger().error("provider refuses our key", provider=provider.name, status=reply.status)
-        return self.vendor.read_error(reply, settings)
+    def _read(
+        self, call: ProviderCall, reply: HttpReply, credential: Credential, settings: HttpSettings
+    ) -> EmbeddingResult:
+        """The vectors of a reply. An error may stand in a 200, too, so what is no answer is read as one."""
+        misread: GatewayError | None = None
+        if reply.status in SUCCESS:
+            try:
+                return self.vendor.read_reply(call, reply)
+            except ProviderMisbehaved as error:
+                misread = error
+        concealed = reply._replace(body=credential.conceal(reply.body))
+        said = read_error_body(concealed.body)
+        reason = said.message if said else misread.message if misread else None
+        report_failure(call, reason, reply.status, said and said.code)
+        raise misread if misread and not said else self.vendor.read_error(concealed, settings)
+
+
+def report_failure(call: ProviderCall, reason: str | None, status: int | None = None, code: str | None = None) -> None:
+    """Tell the operator which provider failed, and why; texts of the call that the reason repeats are left out."""
+    telemetry.provider_failed(
+        provider=call.provider.name,
+        route=call.route.name,
+        status=status,
+        code=code,
+        reason=_without_texts(reason or "it gave no reason", call.inputs)[:MAX_REASON],
+    )
+
+
+def _without_texts(reason: str, inputs: Sequence[Input]) -> str:
+    for text in inputs:
+        if isinstance(text, str) and text.strip():
+            reason = reason.replace(text, "[text]")
+    return reason
 
 
 def reply_limit(call: ProviderCall) -> int:

@@ -15,14 +15,16 @@ from gateway.core.vectors import FLOAT32, is_finite
 _FLOATS = msgspec.json.Decoder(list[float])
 _TEXT = msgspec.json.Decoder(str)
 _QUOTE = b'"'
+ZEROS = b"\x00\x80"
+"""Bytes of 0.0 and -0.0 in float32."""
 
 
 class Item(Protocol):
     """An embedding that says whose it is."""
 
     @property
-    def index(self) -> int:
-        """The position of its input in the call."""
+    def index(self) -> int | None:
+        """The position of its input in the call, `None` if the vendor left it out."""
 
     @property
     def embedding(self) -> msgspec.Raw:
@@ -30,13 +32,19 @@ class Item(Protocol):
 
 
 def read_items(call: ProviderCall, items: Sequence[Item]) -> tuple[Vector, ...]:
-    """The vectors of a call in input order, whatever order the vendor chose; raises `ProviderMisbehaved`."""
+    """The vectors of a call in input order, whatever order the vendor chose; raises `ProviderMisbehaved`.
+
+    An index that is left out is 0, as protocol buffers have it. If all are left out, the order is that of the inputs.
+    """
     _check_count(call, items)
+    if all(item.index is None for item in items):
+        return read_vectors(call, [item.embedding for item in items])
     ordered: list[msgspec.Raw | None] = [None] * len(items)
     for item in items:
-        if not 0 <= item.index < len(items) or ordered[item.index] is not None:
-            raise ProviderMisbehaved(f"The provider's answer has no place for its index {item.index}.")
-        ordered[item.index] = item.embedding
+        index = item.index or 0
+        if not 0 <= index < len(items) or ordered[index] is not None:
+            raise ProviderMisbehaved(f"The provider's answer has no place for its index {index}.")
+        ordered[index] = item.embedding
     # As many items as places, none used twice: every place is filled.
     return read_vectors(call, [embedding for embedding in ordered if embedding is not None])
 
@@ -66,6 +74,8 @@ def _vector(embedding: msgspec.Raw, size: int) -> Vector:
         )
     if not is_finite(vector):
         raise ProviderMisbehaved("The provider answered a vector that is not finite.")
+    if not vector.strip(ZEROS):
+        raise ProviderMisbehaved("The provider answered a vector of zeros, which has no direction.")
     return vector
 
 

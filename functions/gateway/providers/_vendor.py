@@ -130,4 +130,4 @@ def decode_reply(reply: HttpReply, kind: type[_Reply]) -> _Reply:
 
 @cache
 def _decoder(kind: type[_Reply]) -> Any:  # a decoder of that kind
-    return msgspec.json.Decoder(kind)
+    return msgspec.json.Decoder(kind, strict=False)  # some write their counts and indexes as text

@@ -45,12 +45,12 @@ class Settings(HttpSettings, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     purpose_field: str = "input_type"
     truncation: dict[str, Any] = msgspec.field(default_factory=dict)  # JSON, for the vendor
     body: dict[str, Any] = msgspec.field(default_factory=dict)  # JSON, for the vendor
-    errors: Literal["jina", "mistral", "ollama", "openai", "tei", "voyage"] = "openai"
+    errors: Literal["jina", "llama_cpp", "mistral", "ollama", "openai", "tei", "voyage"] = "openai"
 
 
 class _Item(msgspec.Struct):
-    index: int
     embedding: msgspec.Raw
+    index: int | None = None
 
 
 class _Usage(msgspec.Struct):

@@ -1,4 +1,4 @@
-"""Jina: https://api.jina.ai/docs. An account without balance is a 403, as if the key were wrong."""
+"""Jina: https://api.jina.ai/docs."""
 
 from gateway.providers._errors import ErrorTable, Signs
 

@@ -1,13 +1,13 @@
 """OpenAI and Azure OpenAI: https://platform.openai.com/docs/guides/error-codes.
 
 It is the table of rows that name none, so it also knows the sentences of servers that operators run themselves: vLLM
-has OpenAI's, TEI and Ollama have their own.
+has OpenAI's; TEI, Ollama and llama.cpp have their own.
 """
 
 import re
 
 from gateway.providers._errors import ErrorTable, Signs
-from gateway.providers.errors import ollama, tei
+from gateway.providers.errors import llama_cpp, ollama, tei
 
 ERRORS = ErrorTable(
     too_long=Signs(
@@ -18,7 +18,10 @@ ERRORS = ErrorTable(
         ),
     )
     | tei.ERRORS.too_long
-    | ollama.ERRORS.too_long,
-    too_large=Signs(codes=frozenset({"max_tokens_per_request"})),
-    no_credit=Signs(codes=frozenset({"insufficient_quota"})),
+    | ollama.ERRORS.too_long
+    | llama_cpp.ERRORS.too_long,
+    too_large=Signs(codes=frozenset({"max_tokens_per_request"})) | tei.ERRORS.too_large,
+    no_credit=Signs(codes=frozenset({"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"})),
+    no_access=Signs(codes=frozenset({"invalid_api_key", "account_deactivated"})),
+    no_model=Signs(codes=frozenset({"model_not_found", "DeploymentNotFound"})),
 )
