@@ -102,6 +102,10 @@ CAUSES: Sequence[Cause] = (
         errors.ProviderThrottled("The provider has too many requests. Try again in 2 s.", retry_after=2),
     ),
     Cause(
+        "The model's provider is not set up as it must be: only the operator of the gateway can mend that.",
+        errors.ProviderMisconfigured("The provider of this model is not set up correctly."),
+    ),
+    Cause(
         "The model's provider cannot be reached, or failed.",
         errors.ProviderUnavailable("The provider failed. Try again."),
     ),

@@ -45,10 +45,10 @@ _SECRETS = re.compile(
 
 _RETRY_IN_WORDS = re.compile(
     r"(?:retry|try again) (?:after|in) "
-    r"(?:(?P<hours>\d+(?:\.\d+)?) ?(?:h|hours?)\b ?)?"
-    r"(?:(?P<minutes>\d+(?:\.\d+)?) ?(?:m|min|minutes?)(?![a-z]) ?)?"
-    r"(?:(?P<milliseconds>\d+(?:\.\d+)?) ?(?:ms|milliseconds?)\b)?"
-    r"(?:(?P<seconds>\d+(?:\.\d+)?) ?(?:s|sec|seconds?)\b)?",
+    r"(?:(?P<hours>\d+(?:\.\d+)?) ?(?:hours?|h)(?![a-z]) ?)?"
+    r"(?:(?P<minutes>\d+(?:\.\d+)?) ?(?:minutes?|min|m)(?![a-z]) ?)?"
+    r"(?:(?P<milliseconds>\d+(?:\.\d+)?) ?(?:milliseconds?|ms)(?![a-z]))?"
+    r"(?:(?P<seconds>\d+(?:\.\d+)?) ?(?:seconds?|sec|s)(?![a-z]))?",
     re.IGNORECASE,
 )
 _UNITS = {"hours": 3600, "minutes": 60, "seconds": 1, "milliseconds": 0.001}

@@ -143,6 +143,7 @@ PROVOCATIONS: Mapping[type[GatewayError], Provocation] = {
     ),
     errors.ProviderRefused: failing(errors.ProviderRefused("m", status=400)),
     errors.ProviderThrottled: failing(errors.ProviderThrottled("m")),
+    errors.ProviderMisconfigured: failing(errors.ProviderMisconfigured("m")),
     errors.ProviderUnavailable: failing(errors.ProviderUnavailable("m")),
     errors.ProviderTimeout: failing(errors.ProviderTimeout("m")),
     errors.ProviderMisbehaved: lambda asker: asker.ask(

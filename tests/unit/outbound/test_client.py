@@ -365,12 +365,11 @@ async def test_a_reply_may_be_as_long_as_the_limit_and_no_longer(client: HttpCli
     assert reply.body == b"ok"
 
 
-@pytest.mark.parametrize("encoding", ["gzip", "br", "identity, gzip"])
-async def test_a_compressed_reply_is_not_read(client: HttpClient, encoding: str) -> None:
-    """What it would become is not bounded by what arrives."""
+@pytest.mark.parametrize("encoding", ["gzip", "br", "zstd", "identity, gzip"])
+async def test_a_compressed_reply_that_cannot_be_expanded_is_not_read(client: HttpClient, encoding: str) -> None:
     answer, _ = saying(f"HTTP/1.1 200 OK\r\ncontent-encoding: {encoding}\r\ncontent-length: 2\r\n\r\nok".encode())
     async with listening(answer) as port:
-        with pytest.raises(MalformedReply, match="compressed"):
+        with pytest.raises(MalformedReply, match="compress"):
             await send(client, call_to(port))
 
 

@@ -12,6 +12,7 @@ from gateway.core.errors import (
     InputTooLong,
     InvalidRequest,
     ProviderMisbehaved,
+    ProviderMisconfigured,
     ProviderRefused,
     ProviderThrottled,
     ProviderUnavailable,
@@ -148,8 +149,8 @@ CAUSES: dict[str, tuple[int, str, type[GatewayError], dict[str, Any]]] = {
         ProviderRefused,
         {"status": 400},
     ),
-    "a limit of spending": (402, "Please add or update your payment method.", ProviderRefused, {"status": 402}),
-    "a wrong key": (401, "invalid api token", ProviderUnavailable, {}),
+    "a limit of spending": (402, "Please add or update your payment method.", ProviderMisconfigured, {}),
+    "a wrong key": (401, "invalid api token", ProviderMisconfigured, {}),
     "a trial's limit": (429, "You are using a Trial key, which is limited.", ProviderThrottled, {"retry_after": 3}),
     "a failure": (500, "internal server error", ProviderUnavailable, {}),
 }

@@ -12,12 +12,14 @@ from gateway.core.errors import (
     GatewayError,
     InputTooLong,
     ProviderMisbehaved,
+    ProviderMisconfigured,
     ProviderRefused,
     ProviderThrottled,
     ProviderTimeout,
     ProviderUnavailable,
     RequestTooLarge,
 )
+from gateway.core.rate_limit import retry_after
 from gateway.outbound.messages import HttpReply
 from gateway.providers import errors as error_tables
 from gateway.providers import openai
@@ -49,9 +51,9 @@ CAUSES: dict[str, tuple[type[GatewayError], dict[str, Any]]] = {
         {"message": "Requested 453357 tokens, max 300000 tokens per request", "param": "input"},
     ),
     "openai invalid input": (ProviderRefused, {"status": 400, "code": None}),
-    "openai wrong key": (ProviderUnavailable, {}),
-    "openai country": (ProviderUnavailable, {}),
-    "openai model": (ProviderRefused, {"status": 404, "code": "model_not_found"}),
+    "openai wrong key": (ProviderMisconfigured, {}),
+    "openai country": (ProviderMisconfigured, {}),
+    "openai model": (ProviderMisconfigured, {}),
     "openai rate limit": (
         ProviderThrottled,
         {
@@ -62,7 +64,7 @@ CAUSES: dict[str, tuple[type[GatewayError], dict[str, Any]]] = {
         },
     ),
     "openai rate limit in words": (ProviderThrottled, {"retry_after": 66.5}),
-    "openai quota": (ProviderRefused, {"status": 429, "code": "insufficient_quota"}),
+    "openai quota": (ProviderMisconfigured, {}),
     "openai overloaded": (
         ProviderUnavailable,
         {
@@ -71,22 +73,22 @@ CAUSES: dict[str, tuple[type[GatewayError], dict[str, Any]]] = {
     ),
     "azure rate limit": (ProviderThrottled, {"retry_after": 38}),
     "azure rate limit by date": (ProviderThrottled, {"retry_after": 30}),
-    "azure deployment": (ProviderRefused, {"status": 404, "code": "DeploymentNotFound"}),
-    "azure key": (ProviderUnavailable, {}),
+    "azure deployment": (ProviderMisconfigured, {}),
+    "azure key": (ProviderMisconfigured, {}),
     "azure content filter": (ProviderRefused, {"status": 400, "code": "content_filter", "param": "prompt"}),
     "azure inference, reference page": (ProviderRefused, {"status": 422, "message": "dimensions is not supported"}),
-    "google": (ProviderRefused, {"status": 400, "code": "400", "message": "Invalid value."}),
-    "google in an array": (ProviderRefused, {"status": 400, "code": "400", "message": "Invalid value."}),
+    "google": (ProviderRefused, {"status": 400, "code": None, "message": "Invalid value."}),
+    "google in an array": (ProviderRefused, {"status": 400, "code": None, "message": "Invalid value."}),
     "google retry info": (ProviderThrottled, {"retry_after": 38.5}),
     "google retry info in an array": (ProviderThrottled, {"retry_after": 7}),
     "tei too long": (InputTooLong, {"tokens": 600, "limit": 512}),
-    "tei batch": (ProviderRefused, {"status": 413, "message": "batch size 33 > maximum allowed batch size 32"}),
+    "tei batch": (RequestTooLarge, {"param": "input", "message": "batch size 33 > maximum allowed batch size 32"}),
     "tei native": (ProviderRefused, {"status": 422, "message": "Input validation error: empty"}),
     "tei overloaded": (ProviderThrottled, {"retry_after": None}),
     "tei backend": (ProviderUnavailable, {"message": "The provider failed (HTTP 424): Inference failed"}),
-    "vllm old": (ProviderRefused, {"status": 400, "code": "400"}),
+    "vllm old": (ProviderRefused, {"status": 400, "code": None}),
     "vllm too long": (InputTooLong, {"tokens": 1000, "limit": 512}),
-    "ollama model": (ProviderRefused, {"status": 404, "code": None}),
+    "ollama model": (ProviderMisconfigured, {}),
     "ollama too long": (InputTooLong, {"tokens": None, "limit": None}),
     "fastapi problems": (
         ProviderRefused,
@@ -99,7 +101,7 @@ CAUSES: dict[str, tuple[type[GatewayError], dict[str, Any]]] = {
         {"message": "body.dimensions: Extra inputs are not permitted", "status": 422},
     ),
     "cohere": (ProviderRefused, {"message": "invalid request: valid input_type must be provided"}),
-    "api gateway": (ProviderUnavailable, {}),
+    "api gateway": (ProviderMisconfigured, {}),
 }
 
 
@@ -160,10 +162,10 @@ BY_TABLE: dict[str, tuple[str, int, object, type[GatewayError], dict[str, Any]]]
         "jina",
         403,
         {"detail": "Insufficient account balance", "code": "AUTHZ_INSUFFICIENT_BALANCE"},
-        ProviderRefused,
-        {"status": 403, "code": "AUTHZ_INSUFFICIENT_BALANCE"},
+        ProviderMisconfigured,
+        {},
     ),
-    "jina, another 403": ("jina", 403, {"detail": "Forbidden"}, ProviderUnavailable, {}),
+    "jina, another 403": ("jina", 403, {"detail": "Forbidden"}, ProviderMisconfigured, {}),
     "tei, one input": ("tei", 422, ERRORS["tei too long"]["body"], InputTooLong, {"tokens": 600, "limit": 512}),
     "tei, too many inputs": ("tei", 413, ERRORS["tei batch"]["body"], RequestTooLarge, {}),
     "ollama, one input": ("ollama", 400, ERRORS["ollama too long"]["body"], InputTooLong, {"tokens": None}),
@@ -189,8 +191,8 @@ WITHOUT_JSON: dict[str, tuple[int, bytes, type[GatewayError]]] = {
     "a gateway's timeout": (504, b"upstream request timeout", ProviderTimeout),
     "a timeout": (408, b"", ProviderTimeout),
     "throttled without words": (429, b"slow down", ProviderThrottled),
-    "no access without words": (401, b"", ProviderUnavailable),
-    "a page instead of an error": (404, b"<html>Not Found</html>", ProviderMisbehaved),
+    "no access without words": (401, b"", ProviderMisconfigured),
+    "a wrong address": (404, b"<html>Not Found</html>", ProviderMisconfigured),
     "nothing instead of an error": (400, b"", ProviderMisbehaved),
     "an array instead of an error": (400, b"[]", ProviderMisbehaved),
     "an error without words": (400, b'{"error":{"code":1}}', ProviderMisbehaved),
@@ -211,13 +213,18 @@ def test_what_is_no_error_of_the_vendor_s_is_judged_by_its_status(
     assert "html" not in error.message
 
 
-@pytest.mark.parametrize("name", ["openai wrong key", "openai country", "azure key", "api gateway"])
-def test_nobody_is_told_about_our_credentials(name: str) -> None:
-    told = ERRORS[name]
+@pytest.mark.parametrize(
+    "name", ["openai wrong key", "openai country", "openai quota", "openai model", "azure key", "api gateway"]
+)
+def test_callers_learn_nothing_about_our_account_but_whom_to_ask(name: str) -> None:
+    recorded = ERRORS[name]
 
-    error = read(json_reply(told["body"], told["status"]))
+    error = read(json_reply(recorded["body"], recorded["status"]))
 
-    assert error.message == "The provider does not let the gateway in; its operator has to see to that."
+    assert error.message == (
+        "The provider of this model does not serve this gateway as it is set up. Only the operator of the gateway can "
+        "mend that; trying again does not help."
+    )
 
 
 @pytest.mark.parametrize(
@@ -257,10 +264,127 @@ def test_a_long_message_is_cut() -> None:
         ),
     ).map(lambda document: json.dumps(document).encode()),
     st.sampled_from([200, 302, 400, 401, 404, 429, 500]),
-    st.sampled_from(["openai", "voyage", "mistral", "jina", "tei"]),
+    st.sampled_from(["openai", "voyage", "mistral", "jina", "tei", "llama_cpp"]),
 )
 def test_whatever_a_vendor_says_becomes_a_cause(body: bytes, status: int, table: str) -> None:
     error = read(HttpReply(status=status, body=body, headers={"retry-after": "soon", "date": "now"}), table)
 
     assert isinstance(error, GatewayError)
     assert len(error.message) < 1100
+
+
+WORDS_OF_A_CAUSE = {
+    "openai": ({"message": "This model's maximum context length is 512 tokens, you requested 900"}, InputTooLong),
+    "openai's code": ({"message": "No.", "code": "context_length_exceeded"}, InputTooLong),
+    "llama.cpp": ({"message": "input (1029 tokens) is too large to process. increase the batch size"}, InputTooLong),
+    "llama.cpp's cache": ({"message": "input prompt is too big compared to KV size, please increase KV"}, InputTooLong),
+    "tei": ({"message": "`inputs` must have less than 512 tokens. Given: 600"}, InputTooLong),
+    "an empty account": ({"message": "No.", "type": "insufficient_quota"}, ProviderMisconfigured),
+    "a misspelt model": ({"message": "No.", "code": "model_not_found"}, ProviderMisconfigured),
+    "a wrong key": ({"message": "No.", "code": "invalid_api_key"}, ProviderMisconfigured),
+}
+
+
+@pytest.mark.parametrize("status", [200, 400, 413, 422, 424, 429, 500, 503])
+@pytest.mark.parametrize(("error", "expected"), WORDS_OF_A_CAUSE.values(), ids=WORDS_OF_A_CAUSE)
+def test_what_a_vendor_says_goes_before_its_status(
+    error: dict[str, str], expected: type[GatewayError], status: int
+) -> None:
+    assert type(read(json_reply({"error": error}, status))) is expected
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ({"error": {"message": "No successful provider responses.", "code": 404}}, ProviderUnavailable),
+        ({"error": {"message": "Slow down.", "code": 429}}, ProviderThrottled),
+        ({"error": {"message": "Slow down.", "code": "429"}}, ProviderThrottled),
+        ({"error": {"message": "Late.", "code": 504}}, ProviderTimeout),
+        ({"error": {"message": "Who?", "code": 401}}, ProviderMisconfigured),
+        ({"error": {"message": "Bad parameter.", "code": 400}}, ProviderRefused),
+        ({"error": {"message": "Broken."}}, ProviderUnavailable),
+    ],
+)
+def test_an_error_inside_a_200_is_an_error(body: object, expected: type[GatewayError]) -> None:
+    assert type(read(json_reply(body, 200))) is expected
+
+
+@pytest.mark.parametrize("code", [400, "400", 422, "500", 429])
+def test_an_http_status_is_no_code(code: object) -> None:
+    error = read(json_reply({"error": {"message": "No.", "code": code}}, 400))
+
+    assert isinstance(error, ProviderRefused)
+    assert error.code is None
+
+
+@pytest.mark.parametrize("field", ["code", "param"])
+def test_codes_and_parameters_are_short_and_fit_a_header(field: str) -> None:
+    error = read(json_reply({"error": {"message": "No.", field: "a\r\nb" + "x" * 20_000}}, 400))
+
+    assert getattr(error, field) == "ab" + "x" * 62
+
+
+HINTS: dict[str, tuple[dict[str, str], str, float | None]] = {
+    "seconds": ({"retry-after": "7"}, "", 7),
+    "milliseconds": ({"retry-after-ms": "1500"}, "", 1.5),
+    "a negative number": ({"retry-after": "-5"}, "", None),
+    "no number": ({"retry-after": "nan"}, "", None),
+    "a date": ({"retry-after": "Wed, 21 Oct 2026 07:28:30 GMT", "date": "Wed, 21 Oct 2026 07:28:00 GMT"}, "", 30),
+    "a date without its now": ({"retry-after": "Wed, 21 Oct 2026 07:28:30 GMT"}, "", None),
+    "a date in the past": (
+        {"retry-after": "Wed, 21 Oct 2020 07:28:30 GMT", "date": "Wed, 21 Oct 2026 07:28:00 GMT"},
+        "",
+        0,
+    ),
+    "words": ({}, "Please try again in 20s.", 20),
+    "words with minutes": ({}, "Please try again in 1m6.5s.", 66.5),
+    "words with hours": ({}, "Please try again in 1h2m3s.", 3723),
+    "words with milliseconds": ({}, "Please try again in 240ms.", 0.24),
+    "long words": ({}, "Please retry after 38 seconds.", 38),
+    "minutes alone": ({}, "retry after 2 minutes", 120),
+    "no hint in the words": ({}, "try again in a while", None),
+}
+
+
+@pytest.mark.parametrize(("headers", "message", "seconds"), HINTS.values(), ids=HINTS)
+def test_a_hint_about_time_is_read_wherever_it_stands(
+    headers: dict[str, str], message: str, seconds: float | None
+) -> None:
+    error = read(json_reply({"error": {"message": message or "No."}}, 429, **headers))
+
+    assert isinstance(error, ProviderThrottled)
+    assert error.retry_after == seconds
+
+
+DIGITS = st.text("0123456789.-+e", max_size=12) | st.integers(1, 5_000).map(lambda count: "9" * count)
+DATES = st.builds(
+    "{}, {} {} {} {}:{}:{} {}".format,
+    st.sampled_from(["Fri", "xxx", ""]),
+    DIGITS,
+    st.sampled_from(["Dec", "Jan", "13"]),
+    DIGITS,
+    DIGITS,
+    DIGITS,
+    DIGITS,
+    st.sampled_from(["GMT", "-2359", "+9999", "", "-0000"]),
+) | st.sampled_from(
+    [
+        "Fri, 99999999999999999999 Dec 2026 07:28:00 GMT",
+        "Fri, 31 Dec 9999 23:59:59 -2359",
+        "Fri, 01 Jan 0001 00:00:00 +2359",
+    ]
+)
+
+
+@given(hint=DIGITS | DATES | st.text(max_size=30), now=DATES, delay=DIGITS, words=DIGITS)
+def test_however_absurd_a_hint_is_clients_wait_one_to_sixty_seconds(
+    hint: str, now: str, delay: str, words: str
+) -> None:
+    details = [{"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": f"{delay}s"}]
+    for place in ("header", "body", "words"):
+        headers = {"retry-after": hint, "retry-after-ms": hint, "date": now} if place == "header" else {}
+        body = {"error": {"message": f"try again in {words}s", "details": details if place == "body" else []}}
+        error = read(HttpReply(status=429, body=json.dumps(body).encode(), headers=headers))
+
+        assert isinstance(error, ProviderThrottled)
+        assert 1 <= retry_after(error.retry_after or 1) <= 60

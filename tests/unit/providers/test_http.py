@@ -1,18 +1,23 @@
 """Calls over HTTP, from the port to a vendor on loopback and back, and what becomes of every way to fail."""
 
 import asyncio
+import gzip
+import json
+import zlib
 from dataclasses import dataclass, field
 from typing import Self
 
 import msgspec
 import pytest
 
+from gateway import telemetry
 from gateway.core import catalogue
 from gateway.core.embedding import EmbeddingResult
 from gateway.core.errors import (
     GatewayError,
     InputTooLong,
     ProviderMisbehaved,
+    ProviderMisconfigured,
     ProviderRefused,
     ProviderThrottled,
     ProviderTimeout,
@@ -86,13 +91,13 @@ async def test_a_whole_request_of_short_texts_fits(vendor: RunningVendor, provid
 
 FAILURES: dict[str, type[GatewayError]] = {
     "fail-400": ProviderRefused,
-    "fail-401": ProviderUnavailable,
-    "fail-403": ProviderUnavailable,
-    "fail-404": ProviderRefused,
+    "fail-401": ProviderMisconfigured,
+    "fail-403": ProviderMisconfigured,
+    "fail-404": ProviderMisconfigured,
     "fail-408": ProviderTimeout,
     "fail-422": ProviderRefused,
     "fail-429": ProviderThrottled,
-    "fail-429-quota": ProviderRefused,
+    "fail-429-quota": ProviderMisconfigured,
     "fail-500": ProviderUnavailable,
     "fail-503": ProviderUnavailable,
     "fail-504": ProviderTimeout,
@@ -109,7 +114,7 @@ FAILURES: dict[str, type[GatewayError]] = {
     "redirect": ProviderMisbehaved,
     "hang-up": ProviderUnavailable,
     "cut-short": ProviderUnavailable,
-    "gone": ProviderRefused,
+    "gone": ProviderMisconfigured,
 }
 
 
@@ -153,13 +158,13 @@ async def test_a_vendor_that_recovers_is_asked_on_the_same_connection(
 async def test_a_key_the_vendor_refuses_is_told_to_the_operator_alone(
     vendor: RunningVendor, provider: HttpProvider, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with pytest.raises(ProviderUnavailable) as caught:
+    with pytest.raises(ProviderMisconfigured) as caught:
         await provider.embed(call_to(vendor, key="wrong"))
 
     assert "key" not in caught.value.message
     (line,) = log_lines(caplog)
-    assert (line["level"], line["message"]) == ("ERROR", "provider refuses our key")
-    assert (line["provider"], line["status"]) == ("vendor", 401)
+    assert (line["level"], line["message"]) == ("WARNING", "provider failed")
+    assert (line["provider"], line["status"], line["code"]) == ("vendor", 401, "invalid_api_key")
     assert "sk-wrong" not in str(line)
 
 
@@ -176,11 +181,11 @@ async def test_a_key_that_is_none_is_the_operator_s_fault(
 ) -> None:
     provider = provider_with(Keys(vendor="two\nlines"), client)
 
-    with pytest.raises(ProviderUnavailable, match="not set up"):
+    with pytest.raises(ProviderMisconfigured, match="not set up"):
         await provider.embed(call_to(vendor))
 
     (line,) = log_lines(caplog)
-    assert line["message"] == "provider is misconfigured"
+    assert line["message"] == "provider failed"
     assert "lines" not in str(line)
 
 
@@ -240,19 +245,19 @@ async def test_calls_of_a_request_are_under_way_side_by_side(vendor: RunningVend
 async def test_an_address_a_provider_may_not_have_is_told_to_the_operator_alone(
     provider: HttpProvider, caplog: pytest.LogCaptureFixture, url: str
 ) -> None:
-    with pytest.raises(ProviderUnavailable) as caught:
+    with pytest.raises(ProviderMisconfigured) as caught:
         await provider.embed(a_call(provider=a_provider(url=url)))
 
     assert caught.value.message == "The provider of this model is not set up correctly."
     (line,) = log_lines(caplog)
-    assert (line["level"], line["message"], line["provider"]) == ("ERROR", "provider is misconfigured", "vendor")
+    assert (line["level"], line["message"], line["provider"]) == ("WARNING", "provider failed", "vendor")
     assert "hunter2" not in str(line)
 
 
 async def test_a_setting_nobody_knows_is_told_to_the_operator_alone(
     provider: HttpProvider, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with pytest.raises(ProviderUnavailable, match="not set up"):
+    with pytest.raises(ProviderMisconfigured, match="not set up"):
         await provider.embed(a_call(provider=a_provider(settings={"pth": "/x"})))
 
     (line,) = log_lines(caplog)
@@ -268,7 +273,7 @@ async def test_a_vendor_that_cannot_be_reached_is_unavailable(
         await provider.embed(a_call(provider=row))
 
     (line,) = log_lines(caplog)
-    assert (line["level"], line["message"], line["provider"]) == ("WARNING", "provider cannot be reached", "vendor")
+    assert (line["level"], line["message"], line["provider"]) == ("WARNING", "provider failed", "vendor")
 
 
 async def test_a_credential_is_given_the_call_as_it_is_sent(vendor: RunningVendor, client: HttpClient) -> None:
@@ -326,3 +331,88 @@ def test_a_reply_may_be_as_long_as_its_vectors_in_indented_json() -> None:
 
     assert reply_limit(call) > 2 * 3072 * len("\n            -1.2345678901234567e-05,")
     assert reply_limit(call) < 2 * 1024 * 1024
+
+
+async def answering(client: HttpClient, head: bytes, body: bytes, *texts: str) -> EmbeddingResult:
+    """What is made of that answer to a call with these texts."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 %bcontent-length: %d\r\n\r\n%b" % (head, len(body), body))
+        await writer.drain()
+
+    async with listening(answer) as port:
+        row = a_provider(url=f"http://127.0.0.1:{port}", key="vendor")
+        return await provider_with(Keys(vendor=KEY), client).embed(a_call(*texts, provider=row, native_dimensions=1))
+
+
+GOOD = b'{"data":[{"index":1,"embedding":[2]},{"index":0,"embedding":[1]}],"usage":{"prompt_tokens":2}}'
+
+
+@pytest.mark.parametrize(
+    ("head", "body"),
+    [
+        (b"200 OK\r\n", GOOD),
+        (b"201 Created\r\n", GOOD),
+        (b"203 Non-Authoritative\r\ncontent-type: text/plain\r\n", GOOD),
+        (b"200 OK\r\n", b"\xef\xbb\xbf" + GOOD),
+        (b"200 OK\r\n", b" \r\n" + GOOD + b"\n\n"),
+        (b"200 OK\r\n", GOOD.replace(b'"index":0,', b"")),
+        (b"200 OK\r\n", GOOD.replace(b'"index":0', b'"index":"0"').replace(b'"index":1', b'"index":1.0')),
+        (b"200 OK\r\n", b'{"data":[{"embedding":[1]},{"embedding":[2]}]}'),
+        (b"200 OK\r\ncontent-encoding: gzip\r\n", gzip.compress(GOOD)),
+        (b"200 OK\r\ncontent-encoding: X-GZIP\r\n", gzip.compress(GOOD)),
+        (b"200 OK\r\ncontent-encoding: deflate\r\n", zlib.compress(GOOD)),
+    ],
+)
+async def test_a_good_answer_is_read_however_it_is_wrapped(client: HttpClient, head: bytes, body: bytes) -> None:
+    result = await answering(client, head, body, "a", "b")
+
+    assert components(result) == [[1.0], [2.0]]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        GOOD.replace(b'"index":1', b'"index":0'),
+        GOOD.replace(b'"index":1', b'"index":2'),
+        GOOD.replace(b'"index":0', b'"index":2'),
+        GOOD.replace(b'"index":0', b'"index":-1'),
+        GOOD.replace(b"[1]", b"[0]"),
+        GOOD.replace(b"[1]", b"[-0.0]"),
+        GOOD.replace(b"[1]", b"null"),
+        GOOD.replace(b"[1]", b"[1,1]"),
+    ],
+)
+async def test_an_answer_that_can_be_meant_two_ways_is_refused(client: HttpClient, body: bytes) -> None:
+    with pytest.raises(ProviderMisbehaved):
+        await answering(client, b"200 OK\r\n", body, "a", "b")
+
+
+async def test_a_compressed_answer_cannot_take_more_memory_than_a_plain_one(client: HttpClient) -> None:
+    bomb = gzip.compress(b" " * 50_000_000)
+
+    with pytest.raises(ProviderMisbehaved, match="longer than"):
+        await answering(client, b"200 OK\r\ncontent-encoding: gzip\r\n", bomb, "a")
+
+
+async def test_the_operator_is_told_why_and_callers_texts_are_left_out(
+    client: HttpClient, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    telemetry.REQUEST_ID.set("r-1")
+    body = b'{"error":{"message":"Bad text: the secret text.","code":"weird"}}'
+
+    with pytest.raises(ProviderRefused):
+        await answering(client, b"400 No\r\n", body, "the secret text")
+
+    (line,) = log_lines(caplog)
+    assert {name: line[name] for name in ("provider", "status", "code", "reason", "request_id")} == {
+        "provider": "vendor",
+        "status": 400,
+        "code": "weird",
+        "reason": "Bad text: [text].",
+        "request_id": "r-1",
+    }
+    assert line["route"]
+    metric = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert (metric["ProviderFailures"], metric["provider"]) == ([1.0], "vendor")

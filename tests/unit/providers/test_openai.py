@@ -198,14 +198,14 @@ def test_vectors_are_float32_bytes_in_input_order(document: dict[str, Any], toke
 
 @given(order=st.permutations(range(6)), as_numbers=st.lists(st.booleans(), min_size=6, max_size=6))
 def test_any_order_and_any_mixture_of_encodings_gives_input_order(order: list[int], as_numbers: list[bool]) -> None:
-    data = [{"index": at, "embedding": [at, -at] if as_numbers[at] else encoded(at, -at)} for at in order]
+    data = [{"index": at, "embedding": [1, -at] if as_numbers[at] else encoded(1, -at)} for at in order]
 
     result = openai.read_reply(a_call(*"abcdef"), json_reply({"data": data}))
 
-    assert result.vectors == tuple(packed(at, -at) for at in range(6))
+    assert result.vectors == tuple(packed(1, -at) for at in range(6))
 
 
-@given(st.lists(st.floats(width=32, allow_nan=False, allow_infinity=False), min_size=1, max_size=20))
+@given(st.lists(st.floats(width=32, allow_nan=False, allow_infinity=False), min_size=1, max_size=20).filter(any))
 def test_numbers_and_base64_of_a_vector_are_the_same_bytes(components: list[float]) -> None:
     size = len(components)
 
@@ -246,7 +246,7 @@ MISUNDERSTOOD: dict[str, tuple[bytes | object, str]] = {
     "an index twice": ({"data": [ITEMS[0], ITEMS[0]]}, "index 0"),
     "an index too high": ({"data": [ITEMS[0], {**ITEMS[1], "index": 2}]}, "index 2"),
     "an index below zero": ({"data": [ITEMS[0], {**ITEMS[1], "index": -1}]}, "index -1"),
-    "an index missing": ({"data": [ITEMS[0], {"embedding": encoded(3, 4)}]}, "promises"),
+    "an index missing": ({"data": [ITEMS[0], {"embedding": encoded(3, 4)}]}, "index 0"),
     "a short vector": ({"data": [ITEMS[0], {"index": 1, "embedding": encoded(3)}]}, "1 dimensions instead of 2"),
     "a vector too long": ({"data": [ITEMS[0], {"index": 1, "embedding": [1, 2, 3]}]}, "3 dimensions instead of 2"),
     "bytes that are no float32": (
