@@ -6,7 +6,7 @@ import pytest
 
 from gateway.aws.client import AwsClient
 from gateway.aws.secrets_manager import Secrets
-from gateway.core.errors import ProviderUnavailable
+from gateway.core.errors import ProviderMisconfigured
 from gateway.core.ports import ProviderKeys
 from gateway.stores.provider_keys import SecretProviderKeys
 from tests.contract.conftest import Boto
@@ -58,5 +58,5 @@ async def test_a_key_is_read_as_it_was_put(place: Place) -> None:
 async def test_a_missing_key_makes_the_provider_unavailable(place: Place) -> None:
     place.put("openai", "sk-1")
 
-    with pytest.raises(ProviderUnavailable, match="voyage"):
+    with pytest.raises(ProviderMisconfigured, match="voyage"):
         await place.store.key("voyage")

@@ -31,6 +31,7 @@ PUBLISHED = {
     ("AWS/DynamoDB", "ReadThrottleEvents"): ["TableName"],
     ("AWS/DynamoDB", "WriteThrottleEvents"): ["TableName"],
     ("EmbeddingsGateway", "CacheFailures"): ["service"],
+    ("EmbeddingsGateway", "ProviderFailures"): ["service"],
     ("EmbeddingsGateway", "AllowanceFallbacks"): ["service"],
 }
 

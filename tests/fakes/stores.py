@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from gateway.core.caller import KeyRecords, Limits, Workspace
 from gateway.core.catalogue import Catalogue, Model, Provider
-from gateway.core.errors import GatewayError, ProviderUnavailable, StoreUnavailable
+from gateway.core.errors import GatewayError, ProviderMisconfigured, StoreUnavailable
 from gateway.core.ports import CachedVector, PendingWrite, nothing_pending
 from gateway.core.rate_limit import Reservation
 from gateway.stores.rate_limits import Counts, LimitReached
@@ -32,7 +32,7 @@ class MemoryProviderKeys:
 
     async def key(self, name: str) -> str:
         if name not in self.keys:
-            raise ProviderUnavailable(f"There is no key {name!r}.")
+            raise ProviderMisconfigured(f"There is no key {name!r}.")
         return self.keys[name]
 
 

@@ -97,7 +97,7 @@ class ProviderKeys(Protocol):
     """Vendors' keys."""
 
     async def key(self, name: str) -> str:
-        """The vendor's key kept under that name; raises `ProviderUnavailable` when there is none."""
+        """The vendor's key kept under that name; raises `ProviderMisconfigured`, `ProviderUnavailable`."""
 
 
 class RateLimits(Protocol):

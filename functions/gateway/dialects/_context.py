@@ -1,5 +1,7 @@
 """One request as dialects see it: ours, filled from ASGI or from a Lambda event, since warehouses call without HTTP."""
 
+import math
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -17,6 +19,9 @@ from gateway.dialects._validation import DescribeProblem, describe_problem, read
 from gateway.operations.gateway import Gateway
 
 Body = TypeVar("Body", bound=BaseModel)
+
+RENDERING_TIME = 1.5
+"""Seconds that are kept for the answer, or the error, before Lambda ends the invocation."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +66,8 @@ class RequestContext:
     error: str | None = None
     """The name of the cause for which it failed."""
     pending: list[PendingWrite] = field(default_factory=list)
+    deadline: float = math.inf
+    """When the invocation ends, on the monotonic clock."""
 
     @property
     def caller(self) -> Caller:
@@ -82,7 +89,8 @@ class RequestContext:
 
     async def embed(self, request: EmbeddingRequest) -> Embedded:
         """The vectors; what was done for them is added to `facts`, writes that are on their way to `pending`."""
-        served = await self.gateway.embed(request, self.caller, self.pending)
+        seconds_left = self.deadline - time.monotonic() - RENDERING_TIME
+        served = await self.gateway.embed(request, self.caller, self.pending, seconds_left=seconds_left)
         self.facts += served.facts
         return served.embedded
 
@@ -138,7 +146,13 @@ def from_asgi(
         query=_query(scope["query_string"].decode("latin-1")),
         body=body,
         path_params=scope.get("path_params", {}),
+        deadline=_deadline(scope.get("aws.context")),
     )
+
+
+def _deadline(invocation: Any) -> float:  # Lambda's context has no type of its own
+    remaining = getattr(invocation, "get_remaining_time_in_millis", None)
+    return time.monotonic() + remaining() / 1000 if remaining else math.inf
 
 
 def _query(text: str) -> Mapping[str, Sequence[str]]:

@@ -1,6 +1,7 @@
 """Inputs → vectors: cache first, then the allowance and providers for the rest, everything joined in input order."""
 
 import asyncio
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -52,23 +53,28 @@ class Embed:
     """Seconds that all providers' calls of a request may take together; the front door ends everything at 30."""
 
     async def __call__(
-        self, request: EmbeddingRequest, caller: Caller, pending: list[PendingWrite] | None = None
+        self,
+        request: EmbeddingRequest,
+        caller: Caller,
+        pending: list[PendingWrite] | None = None,
+        *,
+        seconds_left: float = math.inf,
     ) -> Served:
         """Raises what `core/errors.py` has for models, allowances and providers; `error.facts` is what was done.
 
-        Every write is finished on return, also when it raises. A caller that renders meanwhile passes a list, gets in
-        it the writes that were sent, and finishes them.
+        Providers have no more than `seconds_left`. Every write is finished on return, also when it raises. A caller that
+        renders meanwhile passes a list, gets in it the writes that were sent, and finishes them.
         """
         if pending is not None:
-            return await self._serve(request, caller, pending)
+            return await self._serve(request, caller, pending, self.clock() + seconds_left)
         writes: list[PendingWrite] = []
         try:
-            return await self._serve(request, caller, writes)
+            return await self._serve(request, caller, writes, self.clock() + seconds_left)
         finally:
             for finish in writes:
                 finish()
 
-    async def _serve(self, request: EmbeddingRequest, caller: Caller, writes: list[PendingWrite]) -> Served:
+    async def _serve(self, request: EmbeddingRequest, caller: Caller, writes: list[PendingWrite], end: float) -> Served:
         """The writes that were sent are added to `writes`, also when it raises."""
         catalogue = await self.catalogue.catalogue()
         facts = Facts(model=catalogue.find(request.model).name, inputs=len(request.items))
@@ -82,7 +88,7 @@ class Embed:
                 reservation = await self._reserve(plan, caller, missing)
             # Only now: a request that is refused has neither hit nor missed anything.
             facts += _hits_and_misses(plan, known) + Facts(allowance=reservation)
-            fresh, asked, failure = await self._compute(plan, missing)
+            fresh, asked, failure = await self._compute(plan, missing, end)
             facts += asked
             writes += self._begin_writes(plan, reservation, fresh, facts.billed_tokens)
             if failure:
@@ -102,14 +108,16 @@ class Embed:
         tokens = plan.tokens_to_reserve(workspace.limits.tokens, missing)
         return await self.rate_limits.reserve(workspace.name, workspace.limits, tokens)
 
-    async def _compute(self, plan: Plan, missing: Sequence[int]) -> tuple[Known, Facts, BaseException | None]:
+    async def _compute(
+        self, plan: Plan, missing: Sequence[int], end: float
+    ) -> tuple[Known, Facts, BaseException | None]:
         """Vectors of what is missing, what was done for them, and the first thing that went wrong, if anything did."""
         if not missing:
             return {}, Facts(), None
         slices = list(plan.slices(missing))
         started = self.clock()
         with segment("provider"):
-            outcomes = await self._ask_all(plan, slices, deadline=started + self.max_time)
+            outcomes = await self._ask_all(plan, slices, deadline=min(started + self.max_time, end))
         facts = Facts(upstream_calls=len(slices), upstream_time=self.clock() - started)
         fresh: dict[bytes, CachedVector] = {}
         for outcome in outcomes:

@@ -3,16 +3,15 @@ failures of the network become causes of ours.
 """
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from gateway import telemetry
-from gateway.core.embedding import EmbeddingResult, Input
+from gateway.core.embedding import EmbeddingResult
 from gateway.core.errors import (
     GatewayError,
+    InvalidRequest,
     ProviderMisbehaved,
     ProviderMisconfigured,
     ProviderTimeout,
@@ -23,6 +22,7 @@ from gateway.outbound.addresses import AddressRefused
 from gateway.outbound.messages import BadHeader, HttpCall, HttpReply, MalformedReply
 from gateway.providers._credentials import Credential, CredentialSource
 from gateway.providers._errors import read_error_body
+from gateway.providers._failures import report_failure
 from gateway.providers._vendor import BadRow, HttpSettings, Vendor, read_settings
 
 if TYPE_CHECKING:
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 
 SUCCESS = range(200, 300)
 BOM = b"\xef\xbb\xbf"
-MAX_REASON = 500
-"""Characters of a reason in the log."""
 
 JSON_HEADERS = {"content-type": "application/json", "accept": "application/json"}
 
@@ -51,19 +49,24 @@ class HttpProvider:
 
     async def embed(self, call: ProviderCall) -> EmbeddingResult:
         """One call, one reply; whoever calls decides about retries. Every failure is reported to the operator."""
-        deadline = time.monotonic() + call.timeout
         try:
             settings = read_settings(call.provider, self.vendor.Settings)
-            credential = await self.credentials(call.provider, settings)
-            http_call = with_headers(self.vendor.build_call(call, settings), settings)
-            reply = await self._send(credential.apply(http_call), call, deadline)
+            credential, reply = await self._ask(call, settings)
+        except InvalidRequest:
+            raise  # the caller's own
         except (AddressRefused, BadHeader, BadRow) as error:
             report_failure(call, str(error))
             raise ProviderMisconfigured("The provider of this model is not set up correctly.") from error
-        except ProviderTimeout as error:
-            report_failure(call, error.message)
+        except GatewayError as error:
+            report_failure(call, f"{error.message} {error.__cause__!r}" if error.__cause__ else error.message)
             raise
         return self._read(call, reply._replace(body=reply.body.removeprefix(BOM)), credential, settings)
+
+    async def _ask(self, call: ProviderCall, settings: HttpSettings) -> tuple[Credential, HttpReply]:
+        deadline = time.monotonic() + call.timeout
+        credential = await self.credentials(call.provider, settings)
+        http_call = with_headers(self.vendor.build_call(call, settings), settings)
+        return credential, await self._send(credential.apply(http_call), call, deadline)
 
     async def _send(self, http_call: HttpCall, call: ProviderCall, deadline: float) -> HttpReply:
         seconds = min(deadline - time.monotonic(), call.provider.timeout)
@@ -72,10 +75,8 @@ class HttpProvider:
         except TimeoutError as error:
             raise ProviderTimeout("The provider did not answer in time.") from error
         except MalformedReply as error:
-            report_failure(call, f"its answer cannot be read: {error}")
             raise ProviderMisbehaved(f"The provider's answer cannot be read: {error}.") from error
         except OSError as error:
-            report_failure(call, f"it cannot be reached: {error!r}")
             raise ProviderUnavailable("The provider cannot be reached.") from error
 
     def _read(
@@ -93,24 +94,6 @@ class HttpProvider:
         reason = said.message if said else misread.message if misread else None
         report_failure(call, reason, reply.status, said and said.code)
         raise misread if misread and not said else self.vendor.read_error(concealed, settings)
-
-
-def report_failure(call: ProviderCall, reason: str | None, status: int | None = None, code: str | None = None) -> None:
-    """Tell the operator which provider failed, and why; texts of the call that the reason repeats are left out."""
-    telemetry.provider_failed(
-        provider=call.provider.name,
-        route=call.route.name,
-        status=status,
-        code=code,
-        reason=_without_texts(reason or "it gave no reason", call.inputs)[:MAX_REASON],
-    )
-
-
-def _without_texts(reason: str, inputs: Sequence[Input]) -> str:
-    for text in inputs:
-        if isinstance(text, str) and text.strip():
-            reason = reason.replace(text, "[text]")
-    return reason
 
 
 def reply_limit(call: ProviderCall) -> int:

@@ -24,6 +24,7 @@ from gateway.core.errors import (
 from gateway.core.limits import MAX_LAMBDA_EVENT
 from gateway.core.ports import ProviderCall
 from gateway.core.vectors import FLOAT32, is_finite
+from gateway.providers._failures import report_failure
 
 
 class _Event(msgspec.Struct):
@@ -62,8 +63,10 @@ class EmbeddedProvider:
         try:
             answer = await self.functions.invoke(self.function_name, event, timeout=seconds)
         except AwsTimeout as error:
+            report_failure(call, str(error))
             raise ProviderTimeout("The model did not answer in time.") from error
         except AwsError as error:
+            report_failure(call, str(error))
             raise ProviderUnavailable("The model's function failed.") from error
         return read_answer(call, answer)
 

@@ -5,7 +5,7 @@ from typing import Final
 
 from gateway.aws.errors import AwsError, NotFound
 from gateway.aws.secrets_manager import Vault
-from gateway.core.errors import ProviderUnavailable
+from gateway.core.errors import ProviderMisconfigured, ProviderUnavailable
 from gateway.stores.ttl_cache import TtlCache
 
 FRESH: Final = 300.0
@@ -27,13 +27,16 @@ class SecretProviderKeys:
         self._keys = TtlCache(self._load, fresh=_fresh, stale=STALE, size=MAX_KEYS, clock=clock)
 
     async def key(self, name: str) -> str:
-        """The vendor's key kept under that name; raises `ProviderUnavailable` when there is none."""
+        """The vendor's key kept under that name.
+
+        Raises `ProviderMisconfigured` when there is none, `ProviderUnavailable` when that cannot be known.
+        """
         try:
             key = self._keys.get(name)
         except AwsError as error:
             raise ProviderUnavailable(f"The key {name!r} of the provider cannot be read at the moment.") from error
         if key is None:
-            raise ProviderUnavailable(f"The gateway's operator has set no key {name!r} for the provider.")
+            raise ProviderMisconfigured(f"The gateway's operator has set no key {name!r} for the provider.")
         return key
 
     def _load(self, name: str) -> str | None:

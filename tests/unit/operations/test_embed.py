@@ -57,7 +57,12 @@ class Stage:
         return await self.ask_items(*(Item(content=content, **of_items) for content in inputs), **asked)
 
     async def ask_items(
-        self, *items: Item, pending: list[PendingWrite] | None = None, model: str = "echo", **asked: Any
+        self,
+        *items: Item,
+        pending: list[PendingWrite] | None = None,
+        model: str = "echo",
+        seconds_left: float = math.inf,
+        **asked: Any,
     ) -> Embedded:
         embed = Embed(
             region="eu",
@@ -70,7 +75,7 @@ class Stage:
         )
         request = EmbeddingRequest(model=model, items=items, **asked)
         try:
-            served = await embed(request, make_caller(workspace=self.workspace), pending)
+            served = await embed(request, make_caller(workspace=self.workspace), pending, seconds_left=seconds_left)
         except errors.GatewayError as error:
             self.facts = error.facts
             raise
@@ -681,3 +686,18 @@ async def test_a_request_that_a_provider_failed_has_the_facts_of_the_calls_that_
     assert msgspec.structs.replace(stage.facts, allowance=None) == Facts(
         model="echo", route="echo-eu", inputs=3, hits=1, misses=2, billed_tokens=2, upstream_calls=2
     )
+
+
+async def test_providers_have_no_more_time_than_the_invocation_has_left() -> None:
+    granted: list[float] = []
+
+    class Notes(EchoProvider):
+        async def embed(self, call: ProviderCall) -> EmbeddingResult:
+            granted.append(call.timeout)
+            return await super().embed(call)
+
+    stage = Stage(provider=Notes())
+
+    await stage.ask("a", seconds_left=4.0)
+
+    assert granted == [4.0]

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from gateway.aws.errors import AwsUnavailable, NotFound
-from gateway.core.errors import ProviderUnavailable
+from gateway.core.errors import ProviderMisconfigured, ProviderUnavailable
 from gateway.stores.provider_keys import FRESH, MISSING, STALE, SecretProviderKeys
 
 
@@ -56,7 +56,7 @@ async def test_a_missing_key_is_looked_for_again_within_seconds(secrets: dict[st
     store = vault.store()
 
     for _ in range(2):
-        with pytest.raises(ProviderUnavailable, match="openai"):
+        with pytest.raises(ProviderMisconfigured, match="openai"):
             await store.key("openai")
     vault.secrets["p/openai"], vault.now = "sk-1", vault.now + MISSING
     key = await store.key("openai")
