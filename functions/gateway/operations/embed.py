@@ -62,7 +62,7 @@ class Embed:
     ) -> Served:
         """Raises what `core/errors.py` has for models, allowances and providers; `error.facts` is what was done.
 
-        Providers have no more than `seconds_left`. Every write is finished on return, also when it raises. A caller that
+        Providers have no more than `seconds_left`. Every write is finished on return, also when it raises. A caller who
         renders meanwhile passes a list, gets in it the writes that were sent, and finishes them.
         """
         if pending is not None:
