@@ -96,7 +96,7 @@ def runtime() -> Path:
 
 
 def size_mb(folder: Path) -> float:
-    """Bytes on disk, unzipped: what Lambda's limit of 250 MB is about."""
+    """Megabytes on disk, unzipped: Lambda's limit is 250."""
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6
 
 

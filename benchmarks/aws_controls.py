@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 CONTROLS = "/_fake"
-"""The path at which the fake itself is asked, and not the AWS that it plays."""
+"""The path of the fake's own switches, which AWS does not have."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +41,7 @@ class AwsControls:
     def take_calls(self) -> list[Call]:
         """The calls since this was last asked; raises `RuntimeError` if the fake could not answer one of them.
 
-        The gateway would go on without that store, and what it costs then is not what is to be measured.
+        The gateway would go on without that store, and the measured cost would be wrong.
         """
         calls = [Call(**call) for call in self._ask()]
         if failed := sorted({call.operation for call in calls if call.failed}):

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 REQUESTS = {1: 50, 64: 8}
-"""In one go, by the inputs of each."""
+"""Requests of a task, by inputs."""
 KNOWN = {"memory": "none", "dynamodb": "every", "vendor": "none"}
 """What the fake DynamoDB knows, by `answered_by`."""
 
@@ -22,7 +22,7 @@ class Task:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
-    """Milliseconds per request: the process' own CPU, by the clock, and CPU of what Lambda's runtime does around it.
+    """Milliseconds per request: own CPU, wall clock, and CPU of Lambda's runtime around it.
 
     `peak_mb` is the most resident memory that the process had so far.
     """

@@ -2,8 +2,8 @@
 
     python -m benchmarks.fake_aws PORT VENDOR_URL [CERTIFICATE]
 
-So that the emulator's own time on these two cores is not taken for ours. It checks no signature and no condition;
-that the gateway's client is right with the real thing is what the contract tests show.
+A fast fake, so that the emulator's time on these two cores is not counted as ours. It checks no signature and no
+condition; the contract tests check the client against the emulator.
 """
 
 import re

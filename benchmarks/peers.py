@@ -26,7 +26,7 @@ from benchmarks.targets import Summary, Target
 
 ROUNDS_TO_WARM_UP = 2
 MAX_RATIOS = {MISS: Fraction(1, 3), BASE64_64_MISS: Fraction(1, 3), FLOAT_64_MISS: Fraction(1, 15)}
-"""Own CPU to LiteLLM's."""
+"""Own CPU / LiteLLM's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

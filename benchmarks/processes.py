@@ -32,7 +32,7 @@ def server(module: str, *arguments: str) -> Iterator[tuple[int, str]]:
 def running(
     command: Sequence[str], environment: Mapping[str, str], folder: Path = ROOT
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """A process that works in that folder, ended with the block; what it has to say, it says on standard error."""
+    """A process in that folder, ended with the block; only its standard error is shown."""
     nothing = subprocess.DEVNULL
     process = subprocess.Popen(command, env=environment, cwd=folder, stdin=nothing, stdout=nothing)
     try:

@@ -80,7 +80,7 @@ def _wait(function: Function, aws: AwsControls, case: Case) -> Wait:
 
 def _describe(case: Case, waits: Sequence[Wait]) -> str:
     at_once, late = (statistics.median(getattr(wait, field) for wait in waits) for field in ("at_once_ms", "late_ms"))
-    # A few requests also look up what is no longer fresh; what most do counts.
+    # A few requests also refresh caches; the most common sequence counts.
     ((usual, _),) = Counter(_sequence(wait.calls) for wait in waits).most_common(1)
     return f"{case.name} {late:.1f} ms ({at_once:.1f} without), {len(usual)} in series ({', then '.join(usual)})"
 

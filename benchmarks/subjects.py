@@ -1,6 +1,6 @@
 """What is measured warm: the function that Lambda runs, and servers that do the same work over HTTP.
 
-Both are asked in this process and carry out a `Case` in one of their own, whose CPU is counted.
+Both get requests from this process and run in a process of their own, whose CPU is counted.
 """
 
 import gzip
@@ -68,7 +68,7 @@ def warm_function(addresses: stage.Addresses) -> Iterator[Function]:
 
 
 class Server:
-    """A server in one process. Each case is asked over one connection: between cases the server would close it."""
+    """A server in one process. Each case has a new connection, because the server closes idle ones."""
 
     def __init__(self, pid: int, url: str, key: str = "") -> None:
         self._pid = pid
@@ -84,7 +84,7 @@ class Server:
         """What it cost, nothing being cached; raises `RuntimeError` unless the last answer holds the case's vectors."""
         count = requests or REQUESTS[case.inputs]
         bodies = [self._body(case) for _ in range(count)]
-        self._connection.close()  # http.client opens the next with the next request
+        self._connection.close()  # one connection for each case
         self._connection.connect()
         cpu, clock = cpu_ms(self._pid), time.perf_counter()
         for body in bodies:

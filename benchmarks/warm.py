@@ -27,7 +27,7 @@ CASES = [
     for answered_by in ("vendor", "dynamodb", "memory")
 ]
 MAX_RATIOS = {MISS: 1.75, HIT: 0.85, FLOAT_64_MISS: 0.40, BASE64_64_HITS: 0.65}
-"""Own CPU to plain's for the same request, which it has to ask the vendor for."""
+"""Own CPU / plain's for the same request; plain always asks the vendor."""
 MAX_PEAK = 80
 """Megabytes after single requests."""
 

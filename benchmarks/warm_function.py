@@ -35,7 +35,7 @@ def main() -> None:
 
 
 def silence() -> TextIO:
-    """What was standard output; from now on that, where the handler writes its log, leads nowhere."""
+    """The original standard output; from now on the handler's log goes to /dev/null."""
     report = os.fdopen(os.dup(sys.stdout.fileno()), "w")
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return report

@@ -11,7 +11,7 @@ What is configured, here and in config.yaml beside this file:
 - The price list that it brings, instead of a download at start.
 - One model of provider `openai`, whose address is the fake vendor's; its default transport (aiohttp).
 
-Its Rust core is not used: it speaks to Anthropic and Bedrock only, and not of embeddings.
+Its Rust core is not used: it supports Anthropic and Bedrock only, and no embeddings.
 The version is the newest whose extra `proxy` could be resolved from the package index when this was written.
 requirements.txt is made from requirements.in by `uv pip compile --universal --generate-hashes --python-version 3.11`.
 https://docs.litellm.ai/docs/proxy/prod, https://docs.litellm.ai/docs/benchmarks

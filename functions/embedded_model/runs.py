@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-# Measured: a run costs about as much as this many tokens before its first one, and per token as much alone as with
-# others from about a hundred on. So a text joins a run as long as the padding is cheaper than a run of its own.
+# Measured: starting a run costs about as much as this many tokens, and from about a hundred tokens on, a longer run
+# is no cheaper per token. So a text joins a run as long as the padding is cheaper than a run of its own.
 RUN_COST = 8
 
 # What a run holds in memory grows with its tokens (some 70 MB for these); it is no faster with more.

@@ -1,8 +1,8 @@
 """Texts to token ids, counted to the last one, in memory that does not grow with the text.
 
 A tokenizer keeps some 400 bytes per token until it is done, and a request may hold six million of them.
-So texts are read piece by piece, cut only where the tokenizer separates words anyway: the pieces' tokens are the
-text's tokens, in number and in kind.
+So texts are read in pieces, cut only where the tokenizer separates words anyway: the pieces give the same tokens
+as the whole text.
 """
 
 from __future__ import annotations

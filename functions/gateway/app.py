@@ -47,9 +47,9 @@ DIALECT_BY_PREFIX: tuple[tuple[str, Dialect], ...] = (
     ("/models", azure.DIALECT),
     ("/info", azure.DIALECT),
 )
-"""For paths that no route has: the first that is the path or, with a slash after it, its beginning.
+"""For paths that no route has: the first prefix that matches whole segments of the path.
 
-Before them come `/openai/{region}`, one for each stage, which are Langdock's."""
+Langdock's `/openai/{region}`, one for each stage, are tried before these."""
 
 EXPOSED_HEADERS = (
     "retry-after",
@@ -78,7 +78,7 @@ def create_app(gateway: Gateway, *, cors_origins: Sequence[str] = ()) -> FastAPI
     for router in ROUTERS:
         # `include_router` would make, and analyse, every route a second time.
         app.router.routes.extend(router.routes)
-    # Whole paths are found sooner than templates, and no template of ours may take one.
+    # Fixed paths go first: they are faster to find, and no template may match one.
     app.router.routes.sort(key=lambda route: isinstance(route, DialectRoute) and "{" in route.path)
     app.router.routes.extend(openapi.routes)
     app.add_exception_handler(NOT_FOUND, unmatched)
@@ -137,7 +137,7 @@ async def unmatched(request: Request, exception: Exception) -> Response:
 
 
 def _cause(request: Request, exception: Exception, dialect: Dialect) -> GatewayError:
-    # To POST models/m:verb with an unknown verb is no wrong method, though a model might have that name.
+    # An unknown verb in POST models/m:verb is a 404, not a 405, although a model may have that name.
     if isinstance(exception, HTTPException) and exception.status_code == METHOD_NOT_ALLOWED and not _has_verb(request):
         allowed = sorted((exception.headers or {}).get("Allow", "").split(", "))
         usual = [method for method in allowed if method != "HEAD"]
@@ -152,7 +152,7 @@ def _has_verb(request: Request) -> bool:
 
 
 def _dialect_of(request: Request) -> Dialect:
-    """The dialect whose path it is, or else the one that its beginning suggests, or else the credential."""
+    """The dialect that owns the path, or else the one that its prefix or the credential suggests."""
     if request.url.path.startswith("/v1/models/") and _has_verb(request):
         return gemini.DIALECT
     return _owner(request) or _suggested(request) or _likeliest(request)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 _OTHER = {"eu": "us", "us": "eu"}
-"""By stage: which one OTHER_STAGE_URL means. The variable is older than the list, from when there were these two."""
+"""By stage: the one whose address is OTHER_STAGE_URL, which is older than STAGES and knows two stages."""
 
 _OIDC_NAMES = ("OIDC_AUDIENCE", "OIDC_JWKS_URL", "OIDC_WORKSPACE_CLAIM")
 
@@ -58,7 +58,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
 
 
 def _oidc(environment: Mapping[str, str]) -> OidcSettings:
-    """Without an audience or a claim any token of the issuer would open any door, so there is no default for them."""
+    """Without audience and claim every token of the issuer would be accepted, so they have no default."""
     missing = [name for name in _OIDC_NAMES if not environment.get(name)]
     if missing:
         raise KeyError(missing[0])
@@ -71,7 +71,7 @@ def _oidc(environment: Mapping[str, str]) -> OidcSettings:
 
 
 def _stages(environment: Mapping[str, str]) -> Mapping[str, str | None]:
-    """Of `eu=https://eu.example us`, where the address of `us` is not known."""
+    """Reads `eu=https://eu.example us`; here `us` has no address."""
     words = (word.partition("=") for word in environment["STAGES"].split())
     stages = {name: address or None for name, _, address in words}
     other = _OTHER.get(environment["STAGE"])

@@ -89,7 +89,7 @@ def provider_failed(**facts: Any) -> None:
 
 
 def degraded(metric: str, reason: str) -> None:
-    """Report that a store was of no help and the request went on without it: a warning, and one in that metric."""
+    """Report that a store failed and the request went on without it: log a warning, add 1 to the metric."""
     logger().warning("degraded", metric=metric, reason=reason)
     publish({metric: 1}, {})
 

@@ -79,7 +79,7 @@ def describe(key: str) -> str:
 
 
 def compare(before: Rows, after: Rows) -> list[Change]:
-    """What makes `after` of `before`, in an order in which every step leaves models whose providers exist."""
+    """The changes from `before` to `after`, in an order that never leaves a model without its provider."""
     old, new = before.by_key(), after.by_key()
     written = [_compare_row(key, old.get(key), row, before) for key, row in new.items() if old.get(key) != row]
     gone = [key for key in (*old, *before.broken) if key not in new and key not in after.broken]
@@ -104,7 +104,7 @@ def find_problems(rows: Rows, *, allows_loopback: bool) -> list[str]:
 def check_change(before: Rows, after: Rows, *, allows_loopback: bool) -> None:
     """Raises `Failure` if `after` has a problem that `before` did not have.
 
-    What was wrong before is left to be mended row by row.
+    Old problems are ignored and can be fixed one by one.
     """
     known = set(find_problems(before, allows_loopback=allows_loopback))
     problems = [problem for problem in find_problems(after, allows_loopback=allows_loopback) if problem not in known]

@@ -1,7 +1,7 @@
-"""The catalogue of a stage in DynamoDB, changed as a whole: no edit is lost, and no failure leaves half of one.
+"""The catalogue of a stage in DynamoDB, changed so that no edit is lost; up to 99 rows in one transaction.
 
-Every change is a transaction that also raises the catalogue's revision, provided that it is still the one that was
-read; else the change is made again from what is there now.
+Every transaction also raises the catalogue's revision, on condition that it is still the one that was read;
+otherwise the edit starts again from the new rows.
 https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
 """
 
@@ -73,7 +73,7 @@ class CatalogueTable:
             changes = compare(snapshot.rows, wanted)
             if self._write(changes, snapshot.revision):
                 return changes
-            time.sleep(random.uniform(0, min(_MAX_WAIT, 0.05 * 2**attempt)))  # noqa: S311  # only to part rivals
+            time.sleep(random.uniform(0, min(_MAX_WAIT, 0.05 * 2**attempt)))  # noqa: S311  # spreads retries
         raise Failure("Others are changing the catalogue without pause: try again in a minute.")
 
     def try_out(self, change: Callable[[Rows], Rows], *, renews: str | None = None) -> Rows:

@@ -1,4 +1,4 @@
-"""Whether AWS takes the credentials at hand: `python -m infra.admin.credentials STAGE` says why not, if not.
+"""Whether AWS accepts the current credentials: `python -m infra.admin.credentials STAGE` says why not.
 
 `make deploy` asks before it builds, which takes minutes.
 """

@@ -1,6 +1,6 @@
 """What an operator is told when a command cannot do its work: one sentence, and an exit code for scripts.
 
-Exit code 1: the stage, as it is, says no (or `catalogue diff` found a difference).
+Exit code 1: the stage refuses it (or `catalogue diff` found a difference).
 Exit code 2: it could not be tried: wrong words, a broken file, no credentials, no network, no stack.
 """
 

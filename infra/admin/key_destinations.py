@@ -1,6 +1,6 @@
-"""A vendor's key goes only where it has gone before: whoever names another address gives the key anew.
+"""A vendor's key is sent only to hosts it was given for: another host needs the key again.
 
-So nobody sends a key that he cannot read to a server of his own, or to another vendor by mistake.
+So nobody can send a key that they cannot read to their own server, or to another vendor by mistake.
 """
 
 from collections.abc import Callable, Iterator

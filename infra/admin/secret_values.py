@@ -57,7 +57,7 @@ class SecretValues:
         for attempt in range(_ATTEMPTS):
             if self._try_edit(name, change, description):
                 return
-            time.sleep(random.uniform(0, min(_MAX_WAIT, 0.05 * 2**attempt)))  # noqa: S311  # only to part rivals
+            time.sleep(random.uniform(0, min(_MAX_WAIT, 0.05 * 2**attempt)))  # noqa: S311  # spreads retries
         raise Failure("Others are changing the same secret without pause: try again in a minute.")
 
     def put(self, name: str, text: str, *, description: str) -> None:

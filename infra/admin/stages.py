@@ -40,7 +40,7 @@ class Stage:
     region: str
     """The AWS region in which it lives."""
     serves: str
-    """The region of routes that it uses; another name than the stage's own only for local."""
+    """The region of its routes; the stage's name, except for local."""
     api_url: str
     catalogue_table: str
     api_keys_prefix: str
@@ -64,7 +64,7 @@ class Aws:
     region: str
     endpoint: str | None = None
     front_door: str | None = None
-    """Where the APIs of an emulator are reached in its place."""
+    """The address of the API, if it is not the emulator's."""
 
     def client(self, service: str) -> Any:
         """A client of boto3, which has no types."""

@@ -37,7 +37,7 @@ class Workspaces:
         return None if document is None else _decode(name, document)
 
     def has(self, name: str) -> bool:
-        """Whether a workspace was written, be it so that it can be read or not."""
+        """Whether a workspace has a row, readable or not."""
         return self._document(name) is not None
 
     def names(self) -> list[str]:

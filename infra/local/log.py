@@ -15,7 +15,7 @@ PAUSE = 1.0
 """Seconds between two looks."""
 
 _OVERLAP = 2000
-"""Milliseconds before the newest event seen at which a look begins, because functions run side by side."""
+"""Milliseconds that each read goes back before the newest event: functions run in parallel."""
 
 
 @contextlib.asynccontextmanager

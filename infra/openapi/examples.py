@@ -1,4 +1,4 @@
-"""Examples: the golden bodies, each at the route that answered it, which tests hold to the last byte."""
+"""Examples: golden bodies, which tests compare byte by byte, each with the route that answered it."""
 
 import json
 from collections.abc import Sequence

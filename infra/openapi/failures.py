@@ -1,4 +1,4 @@
-"""Answers to what goes wrong: by status, each cause in the words of the dialects, rendered by their own functions."""
+"""Error responses by status: each cause as the dialects' own functions render it."""
 
 import json
 from collections import defaultdict
@@ -31,7 +31,7 @@ class Failure:
 
     @property
     def sentence(self) -> str:
-        """With what clients know errors by: Google's status, others' code."""
+        """With what clients check: Google's status, others' code."""
         error = self.body["error"]
         return f"- `{error.get('status') or error['code']}`: {self.cause.sentence}"
 
@@ -52,7 +52,7 @@ def failures_of(operation: Operation) -> dict[int, list[Failure]]:
 
 
 def component_name(operation: Operation, status: int) -> str:
-    """Operations alike in dialects, and in whether they have a body, share their answers to what goes wrong."""
+    """Operations of the same dialects, with or without a body, share their error responses."""
     dialects = "".join(title_of(dialect.name) for dialect in operation.dialects)
     return f"{dialects}{'' if operation.route.body else 'WithoutBody'}{status}"
 

@@ -49,7 +49,7 @@ ABOUT_ALLOWANCES = [name for name in HEADERS if name.startswith("x-ratelimit-")]
 ABOUT_EMBEDDING = [name for name in HEADERS if name.startswith("x-gateway-")]
 
 NOBODY_KNOWN = 401
-"""The status at which it is not known whose allowance is meant."""
+"""The status of errors without a known caller."""
 
 
 def headers_of_answers(*, embeds: bool, elsewhere: bool = False) -> Json:
@@ -59,7 +59,7 @@ def headers_of_answers(*, embeds: bool, elsewhere: bool = False) -> Json:
 
 
 def headers_of_errors(same: Sequence[Response]) -> Json:
-    """Those of errors alike in status: what their dialects give them, required if all have it."""
+    """For errors of one status: all headers of its dialects, required if all have them."""
     some = {name for answer in same for name in answer.headers}
     # A vendor's code may be one that cannot stand in a header.
     always = {name for name in some if all(name in answer.headers for answer in same)} - {"x-ms-error-code"}

@@ -9,12 +9,12 @@ from gateway.dialects._context import Dialect
 from gateway.dialects._router import DialectRoute
 
 ROUTES = tuple(route for router in reversed(ROUTERS) for route in router.routes if isinstance(route, DialectRoute))
-"""Where dialects share a path, the route that takes whatever no other one takes comes first."""
+"""Where dialects share a path, the default route comes first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """`routes` are its own one first, then those whose dialect some requests, or some keys, get there."""
+    """`routes` has its own route first, then those of dialects that some requests or keys get."""
 
     path: str
     method: str
@@ -56,6 +56,6 @@ def _numbered(names: Iterator[str]) -> Iterator[str]:
 
 
 def _of_marked_keys(route: DialectRoute) -> Iterator[DialectRoute]:
-    """Where the other dialect has the same operation at a path of its own."""
+    """The same operation at the other dialect's own path."""
     if route.shared_with:
         yield next(other for other in ROUTES if other.dialect is route.shared_with and other.body is route.body)

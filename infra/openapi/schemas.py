@@ -33,7 +33,7 @@ def component_schemas(bodies: Sequence[type[BaseModel]], answers: Sequence[type]
 
 
 def _tidied(schema: Json) -> Json:
-    """Without what pydantic adds of its own accord. A required field that has a default all the same is not null."""
+    """Without pydantic's titles and defaults. A required field that has a default cannot be null."""
     required = schema.get("required", ())
     fields = {name: _field(field, required=name in required) for name, field in schema["properties"].items()}
     return {**_without_defaults(schema), "properties": fields}

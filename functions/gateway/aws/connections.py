@@ -1,8 +1,8 @@
 """Kept-alive connections over the standard library's http.client, and the three things that it leaves to its callers.
 
-- A deadline over the whole reply: its own timeout starts again with each piece that arrives. Only the head is still
-  read in that way; AWS sends it in one piece.
-- A limit of a reply's size.
+- A deadline for the whole reply: http.client's timeout restarts with each piece. Only the head is still read with
+  that timeout; AWS sends it in one piece.
+- A limit on reply size.
 - Whether a connection ended before its reply or within it: only in the first case may the call be sent again.
 """
 
@@ -207,7 +207,7 @@ class _Response(HTTPResponse):
 
 
 class _Joined(HTTPConnection):
-    """http.client sends the head and the body one by one: two system calls, a tenth of what a small call costs."""
+    """Sends the head and the body together: http.client's two system calls are a tenth of a small call's cost."""
 
     def __init__(self, *args: Any, **options: Any) -> None:  # as http.client has them
         super().__init__(*args, **options)

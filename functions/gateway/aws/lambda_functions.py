@@ -52,7 +52,7 @@ class Functions:
         return ThreadPoolExecutor(self._max_threads, thread_name_prefix="invoke")
 
     def _wait(self, call: Call, deadline: float) -> AwsReply:
-        """Runs in a thread. What its caller has already given up is not sent: it would be paid for."""
+        """Runs in a thread. A call past its deadline is not sent: it would cost money."""
         seconds = deadline - time.monotonic()
         if seconds <= 0:
             raise AwsTimeout("No time was left for the call.")

@@ -37,7 +37,7 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OidcToken(msgspec.Struct, frozen=True, kw_only=True):
-    """What an identity provider's token says: its workspace, and a `subject` per caller that is no name."""
+    """The claims of an identity provider's token: its workspace, and an anonymous `subject` per caller."""
 
     workspace: str
     subject: str

@@ -19,7 +19,7 @@ NotNegative = Annotated[int, Meta(ge=0)]
 
 
 class Symmetry(StrEnum):
-    """Whether a model makes the same vector whatever the purpose (then every purpose is honoured by doing nothing)."""
+    """Whether a model makes the same vector for every purpose (then every purpose gets that vector)."""
 
     SYMMETRIC = "symmetric"
     BY_PURPOSE = "by_purpose"
@@ -113,7 +113,7 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     description: str = ""
 
     def __post_init__(self) -> None:
-        """Raises `ValueError` for what no single field shows to be wrong."""
+        """Raises `ValueError` for mistakes that field types do not catch."""
         _check_dimensions(self)
         _check_distinct("routes", [route.name for route in self.routes])
         _check_distinct("aliases", [self.name, *self.aliases])

@@ -5,8 +5,8 @@ GatewayError
 │   ├── UnsupportedParameter  the model does not know this parameter or value
 │   ├── InputTooLong          one input exceeds the model's limit
 │   ├── RequestTooLarge       too many inputs, or too many tokens together
-│   ├── BodyTooLarge          more bytes than the front door lets through, in or out
-│   └── WrongContentType      the body is not JSON by its own words
+│   ├── BodyTooLarge          more bytes than the gateway takes, or Lambda returns
+│   └── WrongContentType      the headers do not say plain JSON
 ├── Unauthenticated           no key, or an unknown one
 ├── NotPermitted              the key may not use this model
 │   └── WrongRegion           the vectors would be computed in another region
@@ -15,12 +15,12 @@ GatewayError
 ├── MethodNotAllowed          the path exists, the method does not
 ├── AllowanceExhausted        too many requests or tokens; carries when to retry
 ├── ProviderRefused           the vendor rejected the call; carries its message
-├── ProviderThrottled         the vendor has had enough for now; carries when to retry
+├── ProviderThrottled         the vendor limits our rate; carries when to retry
 ├── ProviderMisconfigured     the vendor is not set up: a key, a model's name, an empty account; the operator must act
 ├── ProviderUnavailable       the vendor failed
 │   └── ProviderTimeout       the vendor did not answer in time
 ├── ProviderMisbehaved        the vendor's answer does not fit the question
-├── StoreUnavailable          keys or settings cannot be read now, so nobody is let in
+├── StoreUnavailable          keys, settings or models cannot be read now
 └── InternalError             a fault of ours
 """
 
@@ -70,7 +70,7 @@ class UnsupportedParameter(InvalidRequest):
 
 
 class InputTooLong(InvalidRequest):
-    """One input exceeds the model's limit; `tokens` is its count. `None` is known to the vendor alone."""
+    """One input exceeds the model's limit; `tokens` is its count. `None`: only the vendor knows."""
 
     def __init__(
         self, message: str, *, param: str = "input", index: int | None, tokens: int | None, limit: int | None
@@ -80,7 +80,7 @@ class InputTooLong(InvalidRequest):
 
     @classmethod
     def at(cls, index: int, *, of: int, tokens: int, limit: int, at_least: bool = False) -> "InputTooLong":
-        """The input at that position, of so many, has (at least) so many tokens."""
+        """The error for an input with (at least) so many tokens."""
         count = f"at least {tokens}" if at_least else str(tokens)
         return cls(
             f"This model's maximum context length is {limit} tokens, however input {index} has {count} tokens. "
@@ -101,11 +101,11 @@ class RequestTooLarge(InvalidRequest):
 
 
 class BodyTooLarge(InvalidRequest):
-    """More bytes than the front door lets through, in or out."""
+    """More bytes than the gateway takes, or Lambda returns."""
 
 
 class WrongContentType(InvalidRequest):
-    """The body is not JSON by its own words."""
+    """The headers do not say plain JSON."""
 
 
 class Unauthenticated(GatewayError):
@@ -169,7 +169,7 @@ class ProviderRefused(GatewayError):
 
 
 class ProviderThrottled(GatewayError):
-    """The vendor has had enough for now; `retry_after` is seconds, `None` if it did not say."""
+    """The vendor limits our rate; `retry_after` is seconds, `None` if it did not say."""
 
     def __init__(self, message: str, *, retry_after: float | None = None) -> None:
         super().__init__(message)
@@ -193,7 +193,7 @@ class ProviderMisbehaved(GatewayError):
 
 
 class StoreUnavailable(GatewayError):
-    """Keys or settings cannot be read now, so nobody is let in."""
+    """Keys, settings or models cannot be read now."""
 
 
 class InternalError(GatewayError):

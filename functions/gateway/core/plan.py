@@ -1,4 +1,4 @@
-"""From what a caller asks and what a model can do: what to ask which provider, or why not. Pure."""
+"""Checks a request against the model, and plans what to ask which provider. Pure."""
 
 import json
 from collections.abc import Callable, Container, Iterator, Sequence
@@ -27,7 +27,7 @@ Key = TypeVar("Key")
 
 
 class Shape(msgspec.Struct, frozen=True, kw_only=True):
-    """What calls to the provider must agree on to be one call: purpose and title in its words, and the length.
+    """What inputs of one call must share: purpose and title in the provider's words, and the length.
 
     `dimensions` is the length that the vendor is asked for, `None` for the model's own.
     """

@@ -1,4 +1,4 @@
-"""What operations need from outside. Stores and providers keep these promises; fakes in tests keep the same.
+"""The interfaces that operations need. Stores and providers implement them; so do the tests' fakes.
 
 Methods of stores are `async`, yet they block for the milliseconds that AWS takes: their sockets are not asyncio's.
 Providers let other tasks run while they wait.
@@ -90,7 +90,7 @@ class OidcVerifier(Protocol):
     """Tokens of the operator's identity provider."""
 
     async def read(self, token: str) -> OidcToken:
-        """Whom the token is for; raises `Unauthenticated`, and `StoreUnavailable` when that cannot be known."""
+        """Whose token it is; raises `Unauthenticated`, or `StoreUnavailable` if it cannot be checked."""
 
 
 class ProviderKeys(Protocol):

@@ -1,7 +1,7 @@
 """Requests and tokens per minute: estimate before the call, reserve, settle after it.
 
-The promise: in no clock minute (UTC) are more requests, or more reserved tokens, admitted than the limits say,
-at any concurrency. A window is one such minute; it is counted in one place (see `stores/rate_limits.py`).
+While DynamoDB answers, a clock minute (UTC) admits no more requests or reserved tokens than the limits, at any
+concurrency. A window is one such minute; it is counted in one place (see `stores/rate_limits.py`).
 """
 
 import math
@@ -27,7 +27,7 @@ MARKERS = 2
 """Tokens that models put around each input."""
 
 ESTIMATE_MARGIN = 2
-"""An estimate is seldom twice what the vendor counts; beyond that, a request is taken to be as large as it looks."""
+"""An estimate is seldom above twice the vendor's count, so one above twice a limit is refused."""
 
 _PLAIN = b" \t\n\r" + (string.ascii_letters + string.digits).encode()
 _FOREIGN = bytes(range(128, 256))
@@ -62,7 +62,7 @@ def seconds_left(now: float) -> float:
 
 
 def retry_after(seconds: float) -> int:
-    """Whole seconds for `Retry-After`: 1 to 60 (clients ignore longer waits, and 0 means "hammer")."""
+    """Whole seconds for `Retry-After`: 1 to 60 (clients ignore longer waits, and 0 means no wait)."""
     return math.ceil(min(max(1, seconds), WINDOW))  # in this order NaN is 1, and infinity has no ceiling
 
 

@@ -39,7 +39,7 @@ def as_array(vector: Vector) -> "numpy.ndarray[tuple[int], numpy.dtype[numpy.flo
 
 def is_finite(vector: Vector) -> bool:
     """Whether no component is NaN or infinite."""
-    # The highest byte of either is 0x7f or 0xff; so it is for 2 ** 127 and more, but such vectors are not met.
+    # NaN and infinity have the highest byte 0x7f or 0xff; so do values from 2 ** 127 on, which are rare.
     highest_bytes = bytes(vector)[FLOAT32 - 1 :: FLOAT32]
     if b"\x7f" not in highest_bytes and b"\xff" not in highest_bytes:
         return True

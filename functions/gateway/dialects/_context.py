@@ -1,4 +1,4 @@
-"""One request as dialects see it: ours, filled from ASGI or from a Lambda event, since warehouses call without HTTP."""
+"""One request as dialects see it: our own type, filled from ASGI, so that other sources can be added."""
 
 import math
 import time
@@ -26,7 +26,7 @@ RENDERING_TIME = 1.5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dialect:
-    """How one kind of client is answered when something goes wrong, and what it can cope with.
+    """How errors are written for one kind of client, and what it supports.
 
     `description` is for readers of the OpenAPI document. A row of `wire_errors` is the HTTP status of a cause, then its
     names on the wire, the last of them its code; `error` is the type of the body. `follows_redirects`: whether its
@@ -88,7 +88,7 @@ class RequestContext:
         return read_body(self.headers, self.body, model, describe)
 
     async def embed(self, request: EmbeddingRequest) -> Embedded:
-        """The vectors; what was done for them is added to `facts`, writes that are on their way to `pending`."""
+        """The vectors; adds what was done to `facts`, and writes not yet finished to `pending`."""
         seconds_left = self.deadline - time.monotonic() - RENDERING_TIME
         served = await self.gateway.embed(request, self.caller, self.pending, seconds_left=seconds_left)
         self.facts += served.facts

@@ -63,7 +63,7 @@ INPUT = Field(
         ]
     },
 )
-"""For what `read_inputs` reads, whose messages name the element that is wrong."""
+"""Read by `read_inputs`, whose messages name the wrong element."""
 
 DIMENSIONS = Field(
     None,
@@ -206,7 +206,7 @@ def _item(index: int, value: bytes, fields: Sequence[bytes]) -> Iterator[bytes]:
 
 
 def usage_of(embedded: Embedded) -> Usage:
-    """Tokens of all inputs; where the cache saved some, how many, in the field that OpenAI has elsewhere."""
+    """Tokens of all inputs, and the cached ones in a field that other OpenAI APIs have."""
     usage: Usage = {"prompt_tokens": embedded.usage.tokens, "total_tokens": embedded.usage.tokens}
     if embedded.usage.cached:
         usage["prompt_tokens_details"] = {"cached_tokens": embedded.usage.cached}

@@ -66,7 +66,7 @@ async def redirect_to_bucket(context: "RequestContext", response: Response) -> R
 def _may_redirect(context: "RequestContext") -> bool:
     """Whether the client will fetch the answer elsewhere without carrying its key there.
 
-    `Authorization` is dropped by every client that goes to another host; the other headers are not, save by
+    Every client drops `Authorization` at another host. No client drops the other headers, except
     openai-python's class for Azure. A browser, which sends `Origin`, may not read from the bucket.
     """
     headers = context.headers
@@ -80,7 +80,7 @@ def _payload_size(body: bytes, headers: Mapping[str, str]) -> int:
     if "content-encoding" in headers:
         return len(body) * 4 // 3
     if len(body) * 2 <= MAX_ANSWER:
-        return len(body) * 2  # it fits whatever has to be escaped, and counting takes 0.1 ms of every large answer
+        return len(body) * 2  # fits even if every byte is escaped; counting takes 0.1 ms for a large answer
     return len(body) + body.count(b'"')
 
 

@@ -1,4 +1,4 @@
-"""Routes of a dialect: FastAPI's, whose every answer, good or bad, is in the dialect, is counted and is logged."""
+"""FastAPI routes of a dialect: every answer and error is in the dialect, is counted and is logged."""
 
 import time
 from collections.abc import Awaitable, Callable, Coroutine
@@ -53,7 +53,7 @@ class DialectRoute(APIRoute):
     """FastAPI's route, which renders every failure, also of a dependency, in the dialect.
 
     https://fastapi.tiangolo.com/how-to/custom-request-and-route/
-    `shared_with` is a dialect in which keys marked as its own are answered here. `body` and `answer` are wire types for
+    `shared_with` is another dialect, for the keys that are marked with it. `body` and `answer` are wire types for
     the OpenAPI document; nothing is read or checked by them here.
     """
 
@@ -153,11 +153,11 @@ def _sent(response: Response) -> fastapi.Response:
 
 
 def _finish_writes(context: RequestContext) -> None:
-    """The answer is made by now: what goes wrong here must not take it away."""
+    """The answer is ready: a failure here must not lose it."""
     for finish in context.pending:
         try:
             finish()
-        except Exception:  # noqa: BLE001  (stores report their failures themselves; this one nobody foresaw)
+        except Exception:  # noqa: BLE001  (stores report their own failures; this one is unexpected)
             telemetry.logger().exception("unforeseen", request_id=context.request_id)
 
 

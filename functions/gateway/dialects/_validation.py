@@ -8,7 +8,7 @@ from pydantic import BaseModel, ValidationError
 from gateway.core.errors import BodyTooLarge, InvalidRequest, WrongContentType
 
 MAX_BODY = 5 * 1024 * 1024
-"""Bytes. Lambda takes 6 MB, including this body, quoted, and its headers; above that API Gateway answers, not we."""
+"""Bytes. Lambda takes 6 MB with escaped body and headers; above that API Gateway refuses the call itself."""
 
 MAX_DIMENSIONS = 8192
 """For the OpenAPI document: no model known makes longer vectors."""

@@ -95,7 +95,7 @@ def one_of(choices: Mapping[str, Value], value: str, param: str) -> Value:
 
 
 def extra_of(extra: Mapping[str, Any], policy: str) -> Mapping[str, Any]:
-    """The parameters to pass on of those this API does not know; raises `InvalidRequest` if it is to refuse them."""
+    """The unknown parameters to pass on; raises `InvalidRequest` if the policy refuses them."""
     given = {name: value for name, value in extra.items() if value is not None}  # null means absent
     match policy.strip().lower():
         case "pass-through" | "allow":
@@ -249,7 +249,7 @@ def _location(error: GatewayError) -> list[str]:
 
 
 def _value(error: GatewayError) -> str:
-    """The value that cannot be served, as text if it is short; of texts to embed none, since they may be private."""
+    """The wrong value as text, if it is short; never a text to embed, which may be private."""
     match error:
         case InvalidRequest(value=value) if value is not None:
             return _shown(value)

@@ -72,7 +72,7 @@ OTHER_PARTS = {
 """What a part may hold instead of text."""
 
 BESIDE_TEXT = {"thought", "thoughtSignature", "thought_signature", "videoMetadata", "video_metadata"}
-"""What says something about a part without being one."""
+"""Fields that describe a part and hold no content."""
 
 KNOWN = OTHER_PARTS.keys() | BESIDE_TEXT | {"text"}
 
@@ -146,7 +146,7 @@ class EmbedContentRequest(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def respell(cls, body: Any) -> Any:  # JSON as it came
-        """`task_type` is `taskType`; if both are there, one is a name too many."""
+        """`task_type` becomes `taskType`; if both are there, it is refused."""
         if not isinstance(body, dict):
             return body
         return {SPELLINGS[name] if SPELLINGS.get(name, name) not in body else name: body[name] for name in body}
@@ -379,14 +379,14 @@ def _detail(kind: str, **fields: Any) -> dict[str, Any]:  # Any: JSON
 
 
 def _violations(error: InvalidRequest) -> list[dict[str, str]]:
-    # What is wrong with a body is told in its own names already.
+    # Problems of a body already use the names of the body.
     problems = error.problems or ((renamed(_place(error), WIRE_NAMES) or "", error.message),)
     return [{"field": path, "description": message} for path, message in problems]
 
 
 def _place(error: InvalidRequest) -> str:
     match error:
-        case errors.InputTooLong(index=int(index)) if index:  # the first may be the only one, which has no number
+        case errors.InputTooLong(index=int(index)) if index:  # input 0 may be the only one, and has no number
             return f"requests[{index}].content"
     return error.param or ""
 

@@ -24,7 +24,7 @@ FILES = {
 
 HEADERS = {
     "cache-control": "public, max-age=300",
-    # Nothing is loaded from anywhere else, and what is typed into the page goes nowhere else.
+    # The page loads from this origin only, and sends what is typed to this origin only.
     "content-security-policy": (
         "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
         "connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"

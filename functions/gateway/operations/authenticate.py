@@ -17,7 +17,7 @@ _NO_SUCH_KEY = KeyRecord(sha256="0" * 64, created=0, disabled=True)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Authenticate:
-    """Raises `Unauthenticated` for a key that opens nothing, `StoreUnavailable` when that cannot be known.
+    """Raises `Unauthenticated` for an invalid key, `StoreUnavailable` if it cannot be checked.
 
     `identity` reads tokens where the operator has an identity provider; without one every credential is a key.
     """

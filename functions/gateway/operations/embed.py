@@ -22,7 +22,7 @@ from gateway.telemetry import segment
 Known = Mapping[bytes, CachedVector]
 
 MAX_COUNT_RATIO = 4
-"""A vendor's count above four times our estimate exceeds the text's bytes, so it is not believed."""
+"""A vendor's count above four times our estimate is above the text's bytes, so it is ignored."""
 
 
 class Served(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,7 +86,7 @@ class Embed:
             missing = plan.missing(known)
             with segment("allowance"):
                 reservation = await self._reserve(plan, caller, missing)
-            # Only now: a request that is refused has neither hit nor missed anything.
+            # Only now: a refused request has no hits and no misses.
             facts += _hits_and_misses(plan, known) + Facts(allowance=reservation)
             fresh, asked, failure = await self._compute(plan, missing, end)
             facts += asked
@@ -130,7 +130,7 @@ class Embed:
     async def _ask_all(
         self, plan: Plan, slices: Sequence[Sequence[int]], *, deadline: float
     ) -> list[tuple[Known, Facts] | BaseException]:
-        """What each slice brought, or why it failed; as many are under way at once as the route allows."""
+        """The result or the error of each slice; the route limits how many run at once."""
         places = asyncio.Semaphore(plan.route.concurrency)
 
         async def ask(positions: Sequence[int]) -> tuple[Known, Facts]:

@@ -1,7 +1,7 @@
-"""Which addresses a provider may have: public ones, over TLS, so that a row in the catalogue cannot reach inside.
+"""Which addresses a provider may have: public ones, over TLS, so that a row cannot reach private networks.
 
-`check_url` reads what an operator wrote; `check_addresses` reads what a name led to just before connecting, and the
-connection then goes to an address that it saw. Networks: IANA's IPv4 and IPv6 special-purpose registries.
+`check_url` checks what an operator wrote; `check_addresses` checks the addresses of a name just before connecting,
+and only these are connected to. Networks: IANA's IPv4 and IPv6 special-purpose registries.
 """
 
 import ipaddress
@@ -94,8 +94,8 @@ def resolve_by_system(host: str, port: int) -> list[str]:
 def check_addresses(host: str, addresses: Iterable[str], *, allow_loopback: bool = False) -> None:
     """Raises `AddressRefused` unless every IP address behind a host is one that it may lead to.
 
-    A public name that leads inside, even at times, is a trap. So is `localhost` where it leads elsewhere: it may be
-    asked over plain HTTP, and keys and texts must not leave this machine in the open.
+    A public name with a private address may be an attack. So may `localhost` with another address: plain HTTP is
+    allowed to it, and keys and texts must not leave this machine unencrypted.
     """
     literal = literal_address(host)
     local = literal.is_loopback if literal else is_local_name(host)

@@ -1,4 +1,4 @@
-"""Whom TLS trusts. A module of its own, so that `aws/` can have it without httpx being imported."""
+"""The authorities that TLS trusts. A separate module, so that `aws/` does not import httpx."""
 
 import ssl
 from functools import cache

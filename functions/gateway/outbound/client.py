@@ -1,7 +1,7 @@
 """Calls to hosts that an operator named: vendors, and documents of identity providers. One httpx client for all.
 
-httpx has no place for a network backend in its own transport, so `_Transport` is httpx's, shortened, over httpcore's
-connection pool with `network.py` below it. Importing this imports httpx (25 ms): it is done at the first call.
+httpx's own transport takes no network backend, so `_Transport` is a short copy of it over httpcore's connection pool
+and `network.py`. This module imports httpx (25 ms), so it is imported at the first call.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ CONNECT_TIMEOUT = 3.0
 MAX_CONNECTIONS = 32
 """Under way at once; more calls wait for their turn."""
 MAX_IDLE = 16
-"""Connections kept: more than one request's calls at a time are never needed."""
+"""Idle connections kept: enough for the calls of one request."""
 MAX_IDLE_TIME = 240.0
 """Seconds. A NAT gateway forgets connections after 350, and says so only to the next call."""
 

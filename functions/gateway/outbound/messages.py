@@ -25,7 +25,7 @@ class MalformedReply(Exception):
 
 
 class ReplyTooLarge(MalformedReply):
-    """The reply is longer than the call can explain."""
+    """The reply is longer than the call's limit."""
 
 
 class ConnectionEnded(ConnectionError):

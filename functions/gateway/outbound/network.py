@@ -1,8 +1,8 @@
 """Connections for httpx, to addresses that were checked.
 
-It is a network backend of httpcore (https://www.encode.io/httpcore/network-backends/), on which httpx stands. Its own
-backend would do but for two things: it loses a reply that arrives before the call is sent to its end (a 413 to a long
-body), and its connections work in one event loop only.
+It is a network backend of httpcore (https://www.encode.io/httpcore/network-backends/), which httpx uses. httpcore's
+own backend has two faults: it loses a reply that arrives before the whole call is sent (a 413 to a long body), and
+its connections work in one event loop only.
 """
 
 # ruff: noqa: ASYNC109, ARG002  (these are httpcore's signatures; the time limit is `asyncio.timeout` around the call)
@@ -142,7 +142,7 @@ class Stream(httpcore.AsyncNetworkStream):
         self._socket.close()
 
     def get_extra_info(self, info: str) -> Any:  # as httpcore has it
-        """`is_readable` is what httpcore asks of an idle connection, which it does not use if the answer is yes."""
+        """If `is_readable` is true, httpcore does not use an idle connection again."""
         if info == "is_readable":
             return self.spoiled or PROGRESS.get().wants_new or self._has_more()
         return self._tls if info == "ssl_object" else None
@@ -163,7 +163,7 @@ class Stream(httpcore.AsyncNetworkStream):
         return True
 
     async def _encrypted(self, step: Callable[..., _Result], *arguments: object) -> _Result:
-        """What a step of TLS returns, once what it has to send is sent, and what it waits for has arrived."""
+        """Run a step of TLS: send what it writes, receive what it needs, and return its result."""
         while True:
             try:
                 result = step(*arguments)
@@ -186,7 +186,7 @@ class Stream(httpcore.AsyncNetworkStream):
             await asyncio.get_running_loop().sock_sendall(self._socket, data)
 
     async def _receive(self, max_bytes: int) -> bytes:
-        # Where more has always arrived already, sock_recv does not wait, and a deadline would never be noticed.
+        # If data is always there, sock_recv never waits, and a deadline would not be noticed.
         await asyncio.sleep(0)
         return await asyncio.get_running_loop().sock_recv(self._socket, max_bytes)
 

@@ -1,4 +1,4 @@
-"""What vendors say when they refuse, in the many shapes they say it, as causes of ours.
+"""Turns vendors' error replies, in their many shapes, into our own errors.
 
 Shapes: OpenAI and Azure (`error` object), Google (the same, perhaps in an array, with `details`), Mistral, TEI and
 vLLM (flat `message`), Cohere and API gateways (`message` alone), Voyage, Jina and FastAPI (`detail`). The codes and
@@ -273,7 +273,7 @@ def _seconds(text: str, unit: float) -> float | None:
 
 
 def _until_date(date: str | None, now: str | None) -> float | None:
-    """Seconds between the vendor's now and its date: our own clock has no say."""
+    """Seconds from the reply's date to that date; our clock is not used."""
     until, since = _date(date), _date(now)
     return max(0.0, (until - since).total_seconds()) if until and since else None
 

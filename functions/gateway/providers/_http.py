@@ -97,7 +97,7 @@ class HttpProvider:
 
 
 def reply_limit(call: ProviderCall) -> int:
-    """The longest reply, in bytes, that the call's vectors can explain."""
+    """The most bytes that a reply with these vectors can have."""
     return REPLY_ROOM + NUMBER_ROOM * len(call.inputs) * (call.dimensions or call.native_dimensions)
 
 

@@ -20,7 +20,7 @@ ZEROS = b"\x00\x80"
 
 
 class Item(Protocol):
-    """An embedding that says whose it is."""
+    """An embedding with its index."""
 
     @property
     def index(self) -> int | None:

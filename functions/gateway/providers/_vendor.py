@@ -81,7 +81,7 @@ def read_settings(provider: catalogue.Provider, kind: type[_Settings]) -> _Setti
 
 @lru_cache(maxsize=64)
 def _settings(encoded: bytes, kind: type[_Settings]) -> Any:  # of that kind
-    # By their JSON: to Python 1 and True are the same, to a vendor they are not.
+    # Cached by JSON: 1 and True are equal in Python, but not for a vendor.
     return msgspec.json.decode(encoded, type=kind)
 
 

@@ -20,11 +20,11 @@ from gateway.providers.errors import error_table
 
 URL = "https://api.openai.com/v1"
 
-PURPOSES: Mapping[Purpose, str] = {}  # the rows of those who have purposes give their words
+PURPOSES: Mapping[Purpose, str] = {}  # a row gives the words of a server with purposes
 ACCEPTS_TITLE = False
 ACCEPTS_TOKENS = True
 
-# What a caller's extra parameters may not say, because the gateway does.
+# Not allowed as extra parameters: the gateway sets these itself.
 RESERVED = frozenset({"model", "input", "encoding_format", "dimensions"})
 
 

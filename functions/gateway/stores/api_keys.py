@@ -15,7 +15,7 @@ from gateway.core.errors import StoreUnavailable
 from gateway.stores.ttl_cache import TtlCache
 
 FRESH: Final = 300.0
-"""Seconds for which a workspace's keys are believed: so long may a revoked key still open the door."""
+"""Seconds until a workspace's keys are read again; a revoked key works that long."""
 UNKNOWN: Final = 60.0
 """Seconds for which a workspace that does not exist is believed not to."""
 STALE: Final = 900.0

@@ -32,7 +32,7 @@ Row = TypeVar("Row", Provider, Model, Workspace)
 
 
 class MalformedRow(ValueError):
-    """A row that says what cannot be; the message names the field."""
+    """A row with an invalid value; the message names the field."""
 
 
 def workspace_partition(name: str) -> str:

@@ -9,7 +9,7 @@ from typing import Final
 OVER_USUAL: Final = 0.05
 """Seconds beyond the usual after which a call is given up."""
 FIRST_GUESS: Final = 0.45
-"""Seconds that are usual before anything was measured: AWS takes its time for the first call of a cold function."""
+"""The first value of the average, in seconds: a cold function's first call to AWS is slow."""
 MAX_USUAL: Final = 0.2
 """Seconds: what takes longer never becomes usual."""
 WEIGHT: Final = 0.2

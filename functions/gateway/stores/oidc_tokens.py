@@ -18,16 +18,16 @@ if TYPE_CHECKING:
     from jwt import PyJWK, PyJWTError
 
 FRESH: Final = 3_600.0
-"""Seconds for which fetched keys are believed: so long may a key that the provider withdrew still sign."""
+"""Seconds until the keys are fetched again; a withdrawn key is accepted that long."""
 STALE: Final = 24 * 3_600.0
 """Seconds for which they serve while the provider cannot be reached."""
 LOOK_AGAIN: Final = 10.0
-"""Seconds between two fetches: tokens with made-up key ids must not have the provider asked for each."""
+"""Seconds between two fetches: tokens with made-up key ids must not cause a fetch each."""
 LEEWAY: Final = 30
 """Seconds by which the provider's clock may differ from ours."""
 
 ALGORITHMS: Final = {"RSA": "RS256", "EC": "ES256"}
-"""By a key's type the one algorithm it is used with, whatever a token says."""
+"""The only algorithm for each type of key, whatever a token says."""
 
 Fetch = Callable[[str], Awaitable[bytes]]
 """Gets what lies at an address; raises `OSError`."""

@@ -9,7 +9,7 @@ from gateway.core.errors import ProviderMisconfigured, ProviderUnavailable
 from gateway.stores.ttl_cache import TtlCache
 
 FRESH: Final = 300.0
-"""Seconds for which a key is believed: so long may a replaced key still be used."""
+"""Seconds until a key is read again; a replaced key is used that long."""
 MISSING: Final = 10.0
 """Seconds for which a missing key is believed to be missing."""
 STALE: Final = 900.0

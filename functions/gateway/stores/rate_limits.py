@@ -1,7 +1,7 @@
 """Requests and tokens per workspace and minute, counted in DynamoDB: one item per window, one write per request.
 
-The write is conditional, so no admission brings a counter above its limit, whoever else writes. What a call turned out
-to use is added to the next write of the same window; until then it is kept here.
+The write is conditional, so no request raises a counter above its limit. The difference to the actual use is kept
+in memory and added to the next write of the same window, or written at once if large.
 """
 
 from collections.abc import Callable
@@ -82,7 +82,7 @@ class SharedRateLimits:
         self._breaker = CircuitBreaker(clock)
         self._window = 0
         self._owed: dict[str, int] = {}
-        """Corrections not yet written, by workspace; of the current window, like what follows."""
+        """Corrections not yet written, by workspace. These four are for the current window."""
         self._spent: dict[str, Counts] = {}
         """Counters that had no request left."""
         self._own: dict[str, Counts] = {}
@@ -121,7 +121,7 @@ class SharedRateLimits:
         """Begin to replace the reservation's estimate by what was used; to be called once."""
         self._enter(window_of(self._clock()))
         if reservation.window != self._window:
-            return nothing_pending  # that window is over: its count decides nothing
+            return nothing_pending  # that window is over: its count is unused
         workspace, correction = reservation.workspace, tokens - reservation.tokens
         if reservation.local:
             self._own[workspace] = self._own.get(workspace, Counts()).plus(0, correction)
@@ -133,7 +133,7 @@ class SharedRateLimits:
 
     @staticmethod
     def _is_urgent(owed: int, reservation: Reservation) -> bool:
-        """Whether other functions must see the correction, or would admit requests where nothing is left."""
+        """Whether other functions need the correction now, to refuse requests over the limit."""
         return abs(owed) > URGENT_FRACTION * reservation.limits.tokens or owed > reservation.remaining_tokens
 
     def _enter(self, window: int) -> None:
@@ -196,7 +196,7 @@ class SharedRateLimits:
         self._owe_unsure(workspace, window, owed)
 
     def _carry_over(self, reservation: Reservation, excess: int) -> None:
-        """What a request used beyond all that was left is taken from the minutes that follow."""
+        """Take what a request used beyond the limit from the minutes that follow."""
         budget = reservation.limits.tokens
         if not budget:
             return  # those minutes admit nothing anyway
@@ -212,7 +212,7 @@ class SharedRateLimits:
             self._owed[workspace] = self._owed.get(workspace, 0) + tokens
 
     def _owe_unsure(self, workspace: str, window: int, tokens: int) -> None:
-        """Owe what may or may not have been written. A refund given twice would admit too much, so it is lost."""
+        """Repeat a write that may have failed, but never a refund: twice it would admit too much."""
         self._owe(workspace, window, max(tokens, 0))
 
 
@@ -265,7 +265,7 @@ class TableCounters:
     """The port `Counters` over DynamoDB: an item is `{window: S, requests: N, tokens: N, expires_at: N}`."""
 
     def __init__(self, dynamodb: DynamoDb, *, table: str) -> None:
-        """`dynamodb` should be as impatient as `TIMEOUT`."""
+        """`dynamodb` should have the timeout `TIMEOUT`."""
         self._dynamodb = dynamodb
         self._table = table
 

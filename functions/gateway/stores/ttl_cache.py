@@ -8,7 +8,7 @@ from typing import Final, Generic, TypeVar
 from gateway.aws.errors import AwsError, NotFound
 
 LOOK_AGAIN: Final = 10.0
-"""Seconds between two look-ups of the same name that memory could, if need be, answer."""
+"""Least seconds between two look-ups of the same remembered name."""
 
 Value = TypeVar("Value")
 

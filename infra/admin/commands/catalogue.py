@@ -28,7 +28,7 @@ def load(
     prune: Annotated[bool, typer.Option("--prune", help="Remove what is not in the folder, after asking.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
-    """Write the folder's providers and models: all of them or, if anything is wrong, none."""
+    """Write the folder's providers and models; if one has a mistake, write none."""
     rows, table = read_folder(folder), open_catalogue(find_stage(stage))
     if prune and not yes:
         _ask_to_remove(compare(before := table.read().rows, _merge(before, rows, prune=True)))
@@ -84,7 +84,7 @@ def _note_others(before: Rows, rows: Rows) -> None:
 
 
 def _note_missing_keys(rows: Rows, table: CatalogueTable) -> None:
-    """Tell of providers that can answer nothing yet; by key, because some share one."""
+    """Report providers without a stored key; by key, because some share one."""
     owners: dict[str, list[str]] = {}
     for row in sorted(rows.providers.values(), key=lambda row: row.name):
         if row.key:

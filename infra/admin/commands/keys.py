@@ -73,7 +73,7 @@ def create(  # noqa: PLR0917  # options, which Typer reads by name
 
 @app.command("list")
 def list_keys(workspace: WorkspaceArgument, stage: StageOption) -> None:
-    """Show a workspace's keys: never the keys themselves, which nobody has but their owners."""
+    """Show what is stored of a workspace's keys; only their owners have the keys."""
     place, now = find_stage(stage), int(time.time())
     require_workspace(place, workspace)
     records = open_api_keys(place).read(workspace)
@@ -99,7 +99,7 @@ def list_keys(workspace: WorkspaceArgument, stage: StageOption) -> None:
 
 @app.command("revoke")
 def revoke(workspace: WorkspaceArgument, key_id: KeyIdArgument, stage: StageOption) -> None:
-    """Disable a key at once and for good."""
+    """Disable a key for good."""
     open_api_keys(find_stage(stage)).edit(workspace, lambda records: revoke_key(records, key_id))
     say(f"The key {key_id} of {workspace} is revoked. {_FORGETTING}")
 

@@ -77,7 +77,7 @@ def list_models(stage: StageOption) -> None:
 def remove(
     name: NameArgument, stage: StageOption, *, yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False
 ) -> None:
-    """Remove a model: from then on callers are told that it does not exist."""
+    """Remove a model: callers then get an error that it does not exist."""
     if not yes:
         typer.confirm(f"Remove the model {name} from {stage}?", abort=True)
     open_catalogue(find_stage(stage)).edit(lambda rows: rows.drop(f"model#{name}"))

@@ -51,7 +51,7 @@ def set_provider(  # noqa: PLR0917  # options, which Typer reads by name
 ) -> None:
     """Make or change a provider; what is not mentioned stays as it is. Its key is never an argument.
 
-    A key that is stored already goes to no other host than before: with another one, give the key anew.
+    A stored key is sent only to the host it was given for: for another host, give the key again.
     """
     key, place = _read_key(key_from_env, stdin=key_stdin), find_stage(stage)
     given = {"kind": kind, "url": url, "timeout": timeout, "key": key_name}
@@ -65,7 +65,7 @@ def set_provider(  # noqa: PLR0917  # options, which Typer reads by name
     if key is None:
         changes = table.edit(change)
     else:
-        # The key first: should the address be another, the old key must not go there.
+        # The key first: the old key must not be sent to a new address.
         row = table.try_out(change, renews=name).find_provider(name)
         _store_key(open_provider_keys(place), row, key)
         changes = table.edit(change, renews=name)
@@ -112,7 +112,7 @@ def remove(
 
 
 def note_broken(rows: Rows, kind: str) -> None:
-    """Tell of stored rows of that kind that cannot be read."""
+    """Report stored rows of that kind that cannot be read."""
     for key, problem in sorted(rows.broken.items()):
         if key.startswith(f"{kind}#"):
             note(f"The stored {key.replace('#', ' ', 1)} cannot be read, so nobody can use it: {problem}")

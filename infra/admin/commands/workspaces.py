@@ -75,7 +75,7 @@ def remove(
     count = len(keys.read(name))
     if not yes:
         typer.confirm(f"Remove the workspace {name} from {stage}, and revoke its {_keys(count)} for good?", abort=True)
-    # Keys first: what was done by halves can be done again only while the workspace is there.
+    # Keys first: a half-done removal can be repeated only while the workspace exists.
     had_keys = keys.remove(name)
     open_workspaces(place).remove(name)
     gone = f"{_keys(count)} revoked and their secret deleted" if had_keys else "it had no keys"
