@@ -172,7 +172,7 @@ def test_vendor_is_asked_only_for_what_is_not_cached(
         ({"path": "/openai/mars"}, "NotFoundError", 404, "not_found", "region"),
         ({"model": "no-such-model"}, "NotFoundError", 404, "model_not_found", "model"),
         ({"model": "e2e-fail-429-retry-after-1"}, "RateLimitError", 429, "provider_rate_limit_exceeded", None),
-        ({"model": "e2e-fail-401"}, "InternalServerError", 503, "provider_unavailable", None),
+        ({"model": "e2e-fail-401"}, "InternalServerError", 502, "provider_misconfigured", None),
         ({"model": "e2e-fail-500"}, "InternalServerError", 503, "provider_unavailable", None),
         ({"model": SLOW_MODEL}, "InternalServerError", 504, "provider_timeout", None),
         ({"model": "e2e-html"}, "InternalServerError", 502, "provider_misbehaved", None),
