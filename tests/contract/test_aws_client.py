@@ -157,9 +157,9 @@ COUNT: dict[str, Any] = {
 def test_an_update_counts_up_to_its_condition(dynamodb: DynamoDb, boto: Boto, make_table: MakeTable) -> None:
     table, key = make_table("pk:S"), {"pk": {"S": "k"}}
 
-    counts = [dynamodb.update_item(table, key, Row, **COUNT).number for _ in range(2)]
+    counts = [dynamodb.begin_update_item(table, key, Row, **COUNT).finish().number for _ in range(2)]
     with pytest.raises(ConditionFailed) as ours:
-        dynamodb.update_item(table, key, Row, **COUNT)
+        dynamodb.begin_update_item(table, key, Row, **COUNT).finish()
 
     with pytest.raises(ClientError) as theirs:
         boto("dynamodb").update_item(
@@ -180,7 +180,7 @@ def test_a_condition_that_fails_on_nothing_has_no_old_item(dynamodb: DynamoDb, m
     never = {**COUNT, "condition": "#n < :most"}
 
     with pytest.raises(ConditionFailed) as caught:
-        dynamodb.update_item(make_table("pk:S"), {"pk": {"S": "k"}}, Row, **never)
+        dynamodb.begin_update_item(make_table("pk:S"), {"pk": {"S": "k"}}, Row, **never).finish()
 
     assert old_item(caught.value, Row) is None
 

@@ -138,33 +138,6 @@ class DynamoDb:
         page: Page[Item] = _decode(self._begin("Query", request).finish(), Page, item_type)
         return page
 
-    def update_item(
-        self,
-        table: str,
-        key: Attributes,
-        item_type: type[Item],
-        *,
-        update: str,
-        condition: str | None = None,
-        names: Mapping[str, str],
-        values: Attributes,
-        repeatable: bool,
-    ) -> Item:
-        """UpdateItem; returns the whole item after it. Raises `ConditionFailed` (see `old_item`).
-
-        `repeatable` says that doing it twice does no harm (see `Call`).
-        """
-        return self.begin_update_item(
-            table,
-            key,
-            item_type,
-            update=update,
-            condition=condition,
-            names=names,
-            values=values,
-            repeatable=repeatable,
-        ).finish()
-
     def begin_update_item(
         self,
         table: str,
@@ -177,7 +150,10 @@ class DynamoDb:
         values: Attributes,
         repeatable: bool,
     ) -> Pending[Item]:
-        """`update_item` in two steps: it is sent now, and `finish` returns the item."""
+        """Send an UpdateItem; `finish` returns the whole item after it. Raises `ConditionFailed` (see `old_item`).
+
+        `repeatable` says that doing it twice does no harm (see `Call`).
+        """
         request: dict[str, Any] = {
             "TableName": table,
             "Key": key,

@@ -36,6 +36,9 @@ MAX_PROBLEMS = 5
 MAX_DIGITS = 12
 """Digits of a number of tokens that is believed."""
 
+UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""What msgspec raises for bytes that are not the JSON expected; the last for JSON nested a thousand deep."""
+
 _FIRST_CLIENT_ERROR, _NOT_FOUND, _FIRST_SERVER_ERROR = 400, 404, 500
 
 # Keys, and numbers of the operator's accounts, that vendors put into their messages.
@@ -199,7 +202,7 @@ def read_error_body(body: bytes | bytearray) -> VendorError | None:
     """What is wrong according to a reply; `None` if it does not say so in JSON."""
     try:
         return _vendor_error(msgspec.json.decode(body))
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         return None
 
 
@@ -301,7 +304,7 @@ def _retry_delay(body: bytes | bytearray) -> float | None:
     """google.rpc.RetryInfo's `retryDelay`, such as `38s` or `0.5s`."""
     try:
         found = msgspec.json.decode(body, type=_GoogleReply | list[_GoogleReply])
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except UNREADABLE:
         return None
     reply = found[0] if isinstance(found, list) and found else found
     details = reply.error.details if isinstance(reply, _GoogleReply) else []

@@ -11,6 +11,7 @@ from gateway.core.embedding import Vector
 from gateway.core.errors import ProviderMisbehaved
 from gateway.core.ports import ProviderCall
 from gateway.core.vectors import FLOAT32, is_finite
+from gateway.providers._errors import UNREADABLE
 
 _FLOATS = msgspec.json.Decoder(list[float])
 _TEXT = msgspec.json.Decoder(str)
@@ -100,5 +101,5 @@ def _from_numbers(embedding: msgspec.Raw) -> bytes:
         return struct.pack(f"<{len(numbers)}f", *numbers)
     except OverflowError as error:
         raise ProviderMisbehaved("The provider answered a vector beyond float32.") from error
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise ProviderMisbehaved("The provider answered a vector that is neither numbers nor base64.") from error

@@ -11,6 +11,7 @@ from gateway.core.embedding import EmbeddingResult, Purpose
 from gateway.core.errors import GatewayError, InvalidRequest, ProviderMisbehaved
 from gateway.core.ports import ProviderCall
 from gateway.outbound.messages import HttpCall, HttpReply
+from gateway.providers._errors import UNREADABLE
 
 _Reply = TypeVar("_Reply", bound=msgspec.Struct)
 _Settings = TypeVar("_Settings", bound="HttpSettings")
@@ -123,7 +124,7 @@ def decode_reply(reply: HttpReply, kind: type[_Reply]) -> _Reply:
     """The JSON of a reply as one of a vendor's structs; raises `ProviderMisbehaved`."""
     try:
         document: _Reply = _decoder(kind).decode(reply.body)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise ProviderMisbehaved("The provider's answer is not what its API promises.") from error
     return document
 

@@ -24,6 +24,7 @@ from gateway.core.errors import (
 from gateway.core.limits import MAX_LAMBDA_EVENT
 from gateway.core.ports import ProviderCall
 from gateway.core.vectors import FLOAT32, is_finite
+from gateway.providers._errors import UNREADABLE
 from gateway.providers._failures import report_failure
 
 
@@ -100,7 +101,7 @@ def read_answer(call: ProviderCall, answer: bytes) -> EmbeddingResult:
     """Vectors as slices of one buffer, and tokens per input; raises our error for the one that the function reports."""
     try:
         decoded = _ANSWER.decode(answer)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise ProviderMisbehaved("The model's answer cannot be read.") from error
     if decoded.error:
         raise _cause(decoded.error, call)

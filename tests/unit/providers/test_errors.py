@@ -40,6 +40,14 @@ def test_a_row_may_name_each_table() -> None:
     assert set(get_args(get_type_hints(openai.Settings)["errors"])) == files
 
 
+@pytest.mark.parametrize("opening", [b"[", b'{"a":', b'{"error":', b'{"error":{"details":[{"a":', b'[{"error":'])
+@pytest.mark.parametrize("status", [200, 400, 429, 500])
+def test_json_that_is_nested_without_end_is_no_failure_of_ours(opening: bytes, status: int) -> None:
+    cause = read(HttpReply(status=status, body=opening * 100_000))
+
+    assert type(cause) is {429: ProviderThrottled, 500: ProviderUnavailable}.get(status, ProviderMisbehaved)
+
+
 # Without a table's name, and so with that of OpenAI.
 
 CAUSES: dict[str, tuple[type[GatewayError], dict[str, Any]]] = {

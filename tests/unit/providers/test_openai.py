@@ -238,6 +238,7 @@ def test_the_length_asked_for_is_the_length_expected() -> None:
 MISUNDERSTOOD: dict[str, tuple[bytes | object, str]] = {
     "nothing": (b"", "promises"),
     "a page": (b"<html></html>", "promises"),
+    "nested without end": (b'{"a":' * 100_000, "promises"),
     "an error with status 200": ({"error": {"message": "no"}}, "promises"),
     "not UTF-8": (b'{"data":[{"index":0,"embedding":"\xff"},{"index":1,"embedding":[1,1]}]}', "base64"),
     "too few": ({"data": ITEMS[:1]}, "1 vectors to 2 inputs"),
