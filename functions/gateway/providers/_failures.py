@@ -1,5 +1,6 @@
 """What the operator learns of a provider's failure: one line of the log, and one in a metric."""
 
+import re
 from collections.abc import Sequence
 
 from gateway import telemetry
@@ -22,7 +23,7 @@ def report_failure(call: ProviderCall, reason: str | None, status: int | None = 
 
 
 def _without_texts(reason: str, inputs: Sequence[Input]) -> str:
-    for text in inputs:
-        if isinstance(text, str) and text.strip():
-            reason = reason.replace(text, "[text]")
-    return reason
+    """All texts are replaced in one pass: a second one would find `t` and `text` in the `[text]` of the first."""
+    repeated = [text for text in inputs if isinstance(text, str) and text.strip() and text in reason]
+    longest_first = sorted(repeated, key=len, reverse=True)
+    return re.sub("|".join(map(re.escape, longest_first)), "[text]", reason) if repeated else reason

@@ -416,3 +416,16 @@ async def test_the_operator_is_told_why_and_callers_texts_are_left_out(
     assert line["route"]
     metric = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert (metric["ProviderFailures"], metric["provider"]) == ([1.0], "vendor")
+
+
+@pytest.mark.parametrize("texts", [("t", "te", "text", "x", "[", "te"), ("text", "te", "x", "t", "[")])
+async def test_texts_that_stand_in_each_other_are_left_out_once(
+    client: HttpClient, caplog: pytest.LogCaptureFixture, texts: tuple[str, ...]
+) -> None:
+    body = b'{"error":{"message":"No: text, te."}}'
+
+    with pytest.raises(ProviderRefused):
+        await answering(client, b"400 No\r\n", body, *texts)
+
+    (line,) = log_lines(caplog)
+    assert line["reason"] == "No: [text], [text]."
