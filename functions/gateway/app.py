@@ -67,6 +67,7 @@ EXPOSED_HEADERS = (
     "x-ratelimit-reset-requests",
     "x-ratelimit-reset-tokens",
     "x-request-id",
+    "x-should-retry",
 )
 """What a page of an allowed origin may read."""
 

@@ -19,6 +19,7 @@ _ROWS: Sequence[tuple[str, Json, object, str]] = (
     ("x-request-id", TEXT, REQUEST_ID, "Name it when you report a problem."),
     ("retry-after", WAIT, 13, "Seconds to wait."),
     ("retry-after-ms", LIMIT, 12500, "Milliseconds to wait, where they are known."),
+    ("x-should-retry", TEXT, "false", "There if trying again does not help."),
     ("allow", TEXT, "POST", "The methods that the path takes."),
     ("x-ms-error-code", TEXT, "Unauthorized", "The error's code once more."),
     ("location", URL, f"https://files.example/{REQUEST_ID}", "Where the answer is, for as long as the link is good."),

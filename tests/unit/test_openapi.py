@@ -10,11 +10,13 @@ import pytest
 from starlette.routing import Route
 
 from gateway import openapi
-from gateway.app import ROUTERS
+from gateway.app import EXPOSED_HEADERS, ROUTERS
 from gateway.core.errors import Unauthenticated
+from gateway.dialects._response import retry_headers
 from infra.openapi import table
-from infra.openapi.causes import CAUSES
+from infra.openapi.causes import CAUSES, Cause
 from infra.openapi.document import OPERATIONS, PLACE, as_text, build_document
+from infra.openapi.headers import HEADERS
 from infra.openapi.routes import Operation
 from tests.fakes.models import make_model
 from tests.unit.dialects.golden import Golden, every_golden
@@ -150,6 +152,21 @@ def test_a_wait_is_described_where_there_is_one() -> None:
             assert "retry-after" in headers["503"], path
             if "429" in headers:
                 assert headers["429"].keys() >= {"retry-after", "retry-after-ms"}, path
+
+
+@pytest.mark.parametrize("cause", CAUSES, ids=lambda cause: type(cause.error).__name__)
+def test_a_header_that_tells_whether_to_try_again_is_described_and_open_to_pages(cause: Cause) -> None:
+    told = retry_headers(cause.error).keys() - {"allow"}
+
+    assert told <= HEADERS.keys()
+    assert told <= set(EXPOSED_HEADERS)
+
+
+def test_a_fault_of_the_set_up_tells_clients_not_to_try_again() -> None:
+    for path, methods in DOCUMENT["paths"].items():
+        for described in methods.values():
+            if "requestBody" in described:
+                assert "x-should-retry" in resolved(described["responses"]["502"])["headers"], path
 
 
 def validator_of(content: dict[str, Any]) -> Any:
