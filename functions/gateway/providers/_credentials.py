@@ -29,7 +29,7 @@ class CredentialSource(Protocol):
     """Finds the credential that a provider's row asks for, and keeps what can be used for more than one call."""
 
     async def __call__(self, provider: catalogue.Provider, settings: HttpSettings) -> Credential:
-        """Raises `ProviderUnavailable` if the credential is missing or cannot be had now."""
+        """Raises `ProviderMisconfigured` if there is no credential, `ProviderUnavailable` if it cannot be had now."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """What a vendor's file is made of: what it offers to the sender, and what all of them need to build a call."""
 
+import math
 from collections.abc import Collection, Mapping
 from functools import cache, lru_cache
 from typing import Any, Protocol, TypeVar
@@ -127,6 +128,14 @@ def decode_reply(reply: HttpReply, kind: type[_Reply]) -> _Reply:
     except UNREADABLE as error:
         raise ProviderMisbehaved("The provider's answer is not what its API promises.") from error
     return document
+
+
+def first_count(*counts: float | None) -> int | None:
+    """The first of a vendor's counts of tokens that can be true; `None` if none can.
+
+    Some say 0 or -1 where they do not count, and no input is empty.
+    """
+    return next((int(count) for count in counts if count and 0 < count < math.inf), None)
 
 
 @cache

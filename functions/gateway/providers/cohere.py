@@ -10,7 +10,7 @@ from gateway.core.ports import ProviderCall
 from gateway.outbound.messages import HttpCall, HttpReply
 from gateway.providers._errors import ErrorTable, Signs, read_vendor_error
 from gateway.providers._vectors import read_vectors
-from gateway.providers._vendor import HttpSettings, address, decode_reply, encode_body, purpose_word
+from gateway.providers._vendor import HttpSettings, address, decode_reply, encode_body, first_count, purpose_word
 
 URL = "https://api.cohere.com"
 PURPOSES = {
@@ -53,7 +53,7 @@ def read_reply(call: ProviderCall, reply: HttpReply) -> EmbeddingResult:
     answer = decode_reply(reply, _Reply)
     tokens = answer.meta.billed_units.get("input_tokens") if answer.meta and answer.meta.billed_units else None
     vectors = read_vectors(call, answer.embeddings.get("float", ()))
-    return EmbeddingResult(vectors=vectors, tokens=int(tokens) if tokens else None)
+    return EmbeddingResult(vectors=vectors, tokens=first_count(tokens))
 
 
 def read_error(reply: HttpReply, settings: Settings) -> GatewayError:  # noqa: ARG001

@@ -15,7 +15,7 @@ from gateway.core.ports import ProviderCall
 from gateway.outbound.messages import HttpCall, HttpReply
 from gateway.providers._errors import read_vendor_error
 from gateway.providers._vectors import read_items
-from gateway.providers._vendor import HttpSettings, address, decode_reply, encode_body, purpose_word
+from gateway.providers._vendor import HttpSettings, address, decode_reply, encode_body, first_count, purpose_word
 from gateway.providers.errors import error_table
 
 URL = "https://api.openai.com/v1"
@@ -76,7 +76,8 @@ def build_call(call: ProviderCall, settings: Settings) -> HttpCall:
 def read_reply(call: ProviderCall, reply: HttpReply) -> EmbeddingResult:
     """Vectors in input order."""
     answer = decode_reply(reply, _Reply)
-    return EmbeddingResult(vectors=read_items(call, answer.data), tokens=_tokens(answer.usage))
+    counts = (answer.usage.prompt_tokens, answer.usage.total_tokens) if answer.usage else ()
+    return EmbeddingResult(vectors=read_items(call, answer.data), tokens=first_count(*counts))
 
 
 def read_error(reply: HttpReply, settings: Settings) -> GatewayError:
@@ -95,9 +96,3 @@ def _body(call: ProviderCall, settings: Settings) -> dict[str, Any]:
     }
     body |= {name: value for name, value in optional.items() if value is not None}
     return body | settings.truncation if call.truncate else body
-
-
-def _tokens(usage: _Usage | None) -> int | None:
-    """Some servers say 0 or -1 where they do not count: unknown, then, because no input is empty."""
-    counts = (usage.prompt_tokens, usage.total_tokens) if usage else ()
-    return next((count for count in counts if count and count > 0), None)

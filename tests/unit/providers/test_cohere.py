@@ -101,6 +101,7 @@ FLOATS = {"float": [[1, 2.0], [3.0, 4e0]]}
         ({"meta": {"api_version": {"version": "2"}, "billed_units": {"input_tokens": 5, "images": None}}}, 5),
         ({"meta": {"billed_units": {"input_tokens": 5.0}}}, 5),
         ({"meta": {"billed_units": {"images": 1}}}, None),
+        *(({"meta": {"billed_units": {"input_tokens": said}}}, None) for said in (0, -5, "inf", "nan", "-inf")),
         ({"meta": {}}, None),
         ({}, None),
     ],
