@@ -144,18 +144,21 @@ class _Keys:
         self.tried = self.clock()
         try:
             self.known = read_keys(await self.fetch(self.url))
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):  # the last for JSON nested a thousand deep
             return  # what is known serves until it is stale
         self.loaded = self.clock()
 
 
 def read_keys(document: bytes) -> "dict[str, PyJWK]":
-    """The signing keys of a JWKS by id; those of other types or uses are passed over. Raises `ValueError`."""
+    """The signing keys of a JWKS by id; those of other types or uses are passed over.
+
+    Raises `ValueError`, `RecursionError`.
+    """
     found = json.loads(document)
     if not isinstance(found, dict) or not isinstance(found.get("keys"), list):
         raise ValueError("The document is not a JSON Web Key Set.")  # noqa: TRY004  (the document's value is wrong)
     keys = (_read_key(row) for row in found["keys"] if isinstance(row, dict))
-    return {key.key_id or "": key for key in keys if key is not None}
+    return {str(key.key_id or ""): key for key in keys if key is not None}
 
 
 def _read_key(row: Mapping[str, Any]) -> "PyJWK | None":

@@ -170,7 +170,17 @@ async def test_any_other_token_is_refused(publisher: Publisher, token: str, reas
         await tokens_of(publisher).read(token)
 
 
-@pytest.mark.parametrize("row", [rsa_row(use="enc"), rsa_row(alg="RS512"), {"kty": "oct", "k": "AAAA", "kid": "r1"}, 5])
+@pytest.mark.parametrize(
+    "row",
+    [
+        rsa_row(use="enc"),
+        rsa_row(alg="RS512"),
+        {"kty": "oct", "k": "AAAA", "kid": "r1"},
+        5,
+        rsa_row(n=5),
+        rsa_row(kid=["r1"]),
+    ],
+)
 async def test_keys_that_are_not_for_signing_so_are_passed_over(publisher: Publisher, row: Any) -> None:
     """Any: JSON."""
     publisher.rows = [row, ec_row()]
@@ -226,6 +236,22 @@ async def test_known_keys_serve_while_the_issuer_cannot_be_reached(publisher: Pu
     clock.now += STALE
     with pytest.raises(StoreUnavailable):
         await tokens.read(signed())
+
+
+@pytest.mark.parametrize("document", [b"[" * 100_000, b'{"keys":' * 100_000, b"9" * 5_000, b"\xff", b"[]", b""])
+async def test_known_keys_serve_while_the_issuer_publishes_what_nobody_can_read(document: bytes) -> None:
+    documents, clock = [json.dumps({"keys": [rsa_row()]}).encode(), document], Clock()
+
+    async def fetch(_: str) -> bytes:
+        return documents.pop(0)
+
+    issuer = Issuer(name=NAME, audiences=(AUDIENCE,), jwks_url="https://issuer.example", claim="workspace")
+    tokens = OidcTokenVerifier(issuer, fetch=fetch, clock=clock)
+    await tokens.read(signed())
+    clock.now += FRESH + 1
+
+    assert await tokens.read(signed())
+    assert not documents
 
 
 @pytest.mark.parametrize("status", ["500 Oops", "302 Found"])
