@@ -440,7 +440,7 @@ async def embed_content(context: Context) -> Response:
     """One vector."""
     body = context.read(EmbedContentRequest, describe_problem)
     name = context.path_params["name"]
-    await context.gateway.models.find(name)  # an unknown model is reported before a wrong body
+    await context.gateway.models.find(name)  # an unknown model is reported before a content that cannot be embedded
     return single_response(await context.embed(to_core([body], name, context.cache_use())))
 
 
