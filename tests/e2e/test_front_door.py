@@ -139,7 +139,7 @@ def test_metrics_are_published_as_alarms_and_dashboard_expect_them(client: httpx
 
     assert directive["Namespace"] == "EmbeddingsGateway"
     assert lines[-1]["service"] == "api"
-    assert sorted(map(sorted, directive["Dimensions"])) == [["model", "service", "workspace"], ["service"]]
+    assert sorted(map(sorted, directive["Dimensions"])) == [["model", "service"], ["service"]]
     assert {metric["Name"] for metric in directive["Metrics"]} >= {
         "Requests", "Errors", "InputTokens", "BilledTokens", "CacheHits", "CacheMisses", "UpstreamTime", "OwnTime",
     }  # fmt: skip

@@ -22,7 +22,10 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def observe(outcome: Outcome, facts: Facts, caller: Caller | None) -> None:
-    """Write the line of a request: its facts, and its metrics for the service, and by workspace and model."""
+    """Write the line of a request: its facts, and its metrics for the service and by model.
+
+    No metric is by workspace: CloudWatch bills each combination of dimensions as a metric of its own, every month.
+    """
     upstream_ms = facts.upstream_time * 1000
     own_ms = outcome.duration * 1000 - upstream_ms
     line = {**_line(outcome, facts, caller), "upstream_ms": round(upstream_ms, 1), "own_ms": round(own_ms, 1)}
@@ -33,7 +36,7 @@ def observe(outcome: Outcome, facts: Facts, caller: Caller | None) -> None:
     counted |= _counted(facts)
     if facts.upstream_calls:
         counted["UpstreamTime"] = upstream_ms
-    telemetry.publish(counted | {"OwnTime": own_ms}, line, workspace=caller.workspace.name, model=facts.model)
+    telemetry.publish(counted | {"OwnTime": own_ms}, line, model=facts.model)
 
 
 def _line(outcome: Outcome, facts: Facts, caller: Caller | None) -> dict[str, object]:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from gateway.core.caller import Limits, Workspace
 from gateway.core.facts import Facts
 from gateway.operations.observe import Outcome, observe
 from tests.fakes.models import make_caller
@@ -81,3 +82,27 @@ def test_a_failure_of_ours_is_an_error(capsys: pytest.CaptureFixture[str]) -> No
 
 def test_an_answer_from_the_cache_has_no_upstream_time(capsys: pytest.CaptureFixture[str]) -> None:
     assert "UpstreamTime" not in observed(capsys, Facts(model="echo", hits=1))
+
+
+def test_a_thousand_workspaces_make_no_more_metrics_than_one(capsys: pytest.CaptureFixture[str]) -> None:
+    metrics = {
+        (metric["Name"], *(line[dimension] for dimension in dimensions))
+        for line in (a_line_of_workspace(capsys, number) for number in range(1_000))
+        for directive in line["_aws"]["CloudWatchMetrics"]
+        for metric in directive["Metrics"]
+        for dimensions in directive["Dimensions"]
+    }
+
+    assert len(metrics) == 2 * len(EMBEDDING_METRICS)  # for the service, and for the one model
+
+
+EMBEDDING_METRICS = {
+    "Requests", "Errors", "BilledTokens", "InputTokens", "CacheHits", "CacheMisses", "UpstreamTime", "OwnTime",
+}  # fmt: skip
+
+
+def a_line_of_workspace(capsys: pytest.CaptureFixture[str], number: int) -> dict[str, Any]:
+    caller = make_caller(workspace=Workspace(name=f"w{number}", limits=Limits(requests=1, tokens=1)))
+    observe(Outcome(request_id="r", dialect="openai", method="POST", status=200, duration=0.1), SERVED, caller)
+    line: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return line
