@@ -223,6 +223,18 @@ def test_every_alarm_says_in_a_sentence_from_where_on_it_is_too_much() -> None:
         assert any(re.search(rf"\b{word}\b", properties["AlarmDescription"]) for word in spoken)
 
 
+def test_every_alarm_has_five_lines_in_the_runbook() -> None:
+    runbook = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
+    entries = dict(re.findall(r"^## (\w+)\n\n(.*?)(?=\n## |\Z)", runbook, re.MULTILINE | re.DOTALL))
+
+    assert entries.keys() == resources_of("AWS::CloudWatch::Alarm", "infra/alarms.yaml").keys()
+    for entry in entries.values():
+        assert re.findall(r"^(\d)\. \*\*(.+?)\*\*", entry, re.MULTILINE) == RUNBOOK_LINES
+
+
+RUNBOOK_LINES = [("1", "It means"), ("2", "Look"), ("3", "Usually"), ("4", "Do"), ("5", "It is over")]
+
+
 def test_every_alarm_listens_to_a_metric_that_is_published_with_its_dimensions() -> None:
     for alarm in resources_of("AWS::CloudWatch::Alarm", "infra/alarms.yaml").values():
         properties = alarm["Properties"]
