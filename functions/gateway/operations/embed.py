@@ -3,7 +3,7 @@
 import asyncio
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import msgspec
 
@@ -11,7 +11,7 @@ from gateway.core.cache_key import distinct
 from gateway.core.caller import Caller
 from gateway.core.embedding import Embedded, EmbeddingRequest, EmbeddingResult, Usage, Vector
 from gateway.core.errors import GatewayError, ProviderMisbehaved, ProviderTimeout
-from gateway.core.facts import Facts
+from gateway.core.facts import NOTHING_DONE, Facts
 from gateway.core.plan import Plan, make_plan
 from gateway.core.ports import CachedVector, CatalogueStore, PendingWrite, Provider, RateLimits, VectorCache
 from gateway.core.rate_limit import Reservation, apportion
@@ -30,6 +30,19 @@ class Served(msgspec.Struct, frozen=True, kw_only=True):
 
     embedded: Embedded
     facts: Facts
+
+
+@dataclass(slots=True)
+class Computed:
+    """What providers have brought so far, by key: it is counted and cached however the request ends."""
+
+    vectors: dict[bytes, CachedVector] = field(default_factory=dict)
+    facts: Facts = NOTHING_DONE
+
+    def add(self, vectors: Known, facts: Facts) -> None:
+        """Add what one call brought."""
+        self.vectors |= vectors
+        self.facts += facts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,15 +101,16 @@ class Embed:
                 reservation = await self._reserve(plan, caller, missing)
             # Only now: a refused request has no hits and no misses.
             facts += _hits_and_misses(plan, known) + Facts(allowance=reservation)
-            fresh, asked, failure = await self._compute(plan, missing, end)
-            facts += asked
-            writes += self._begin_writes(plan, reservation, fresh, facts.billed_tokens)
-            if failure:
-                raise failure
+            computed = Computed()
+            try:
+                await self._compute(plan, missing, end, computed)
+            finally:  # also after what nobody foresaw, and when the request is cancelled
+                facts += computed.facts
+                self._begin_writes(plan, reservation, computed, writes)
         except GatewayError as error:
             error.facts = facts + error.facts
             raise
-        return _join(plan, {**known, **fresh}, facts)
+        return _join(plan, {**known, **computed.vectors}, facts)
 
     async def _cached(self, plan: Plan) -> Known:
         if not (plan.request.cache.read and plan.model.cache_ttl):
@@ -108,36 +122,31 @@ class Embed:
         tokens = plan.tokens_to_reserve(workspace.limits.tokens, missing)
         return await self.rate_limits.reserve(workspace.name, workspace.limits, tokens)
 
-    async def _compute(
-        self, plan: Plan, missing: Sequence[int], end: float
-    ) -> tuple[Known, Facts, BaseException | None]:
-        """Vectors of what is missing, what was done for them, and the first thing that went wrong, if anything did."""
+    async def _compute(self, plan: Plan, missing: Sequence[int], end: float, computed: Computed) -> None:
+        """Ask for what is missing; raises the first thing that went wrong, once all calls have ended."""
         if not missing:
-            return {}, Facts(), None
+            return
         slices = list(plan.slices(missing))
         started = self.clock()
-        with segment("provider"):
-            outcomes = await self._ask_all(plan, slices, deadline=min(started + self.max_time, end))
-        facts = Facts(upstream_calls=len(slices), upstream_time=self.clock() - started)
-        fresh: dict[bytes, CachedVector] = {}
-        for outcome in outcomes:
-            if not isinstance(outcome, BaseException):
-                vectors, counted = outcome
-                fresh |= vectors
-                facts += counted
-        return fresh, facts, next((outcome for outcome in outcomes if isinstance(outcome, BaseException)), None)
+        try:
+            with segment("provider"):
+                await self._ask_all(plan, slices, computed, deadline=min(started + self.max_time, end))
+        finally:
+            computed.facts += Facts(upstream_calls=len(slices), upstream_time=self.clock() - started)
 
     async def _ask_all(
-        self, plan: Plan, slices: Sequence[Sequence[int]], *, deadline: float
-    ) -> list[tuple[Known, Facts] | BaseException]:
-        """The result or the error of each slice; the route limits how many run at once."""
+        self, plan: Plan, slices: Sequence[Sequence[int]], computed: Computed, *, deadline: float
+    ) -> None:
+        """Ask for each slice; the route limits how many run at once."""
         places = asyncio.Semaphore(plan.route.concurrency)
 
-        async def ask(positions: Sequence[int]) -> tuple[Known, Facts]:
+        async def ask(positions: Sequence[int]) -> None:
             async with places:
-                return await self._ask(plan, positions, deadline=deadline)
+                computed.add(*await self._ask(plan, positions, deadline=deadline))
 
-        return await asyncio.gather(*map(ask, slices), return_exceptions=True)
+        outcomes = await asyncio.gather(*map(ask, slices), return_exceptions=True)
+        if failure := next(filter(None, outcomes), None):
+            raise failure
 
     async def _ask(self, plan: Plan, positions: Sequence[int], *, deadline: float) -> tuple[Known, Facts]:
         """Vectors of the inputs at these positions, and their tokens."""
@@ -150,12 +159,11 @@ class Embed:
         return vectors, Facts(billed_tokens=billed, estimated=not _is_counted(plan, positions, result))
 
     def _begin_writes(
-        self, plan: Plan, reservation: Reservation, fresh: Known, billed_tokens: int
-    ) -> list[PendingWrite]:
-        writes = [self.rate_limits.settle(reservation, billed_tokens)]
-        if fresh and plan.request.cache.write and plan.model.cache_ttl:
-            writes.append(self.cache.put(fresh, plan.model.cache_ttl))
-        return writes
+        self, plan: Plan, reservation: Reservation, computed: Computed, writes: list[PendingWrite]
+    ) -> None:
+        writes.append(self.rate_limits.settle(reservation, computed.facts.billed_tokens))
+        if computed.vectors and plan.request.cache.write and plan.model.cache_ttl:
+            writes.append(self.cache.put(computed.vectors, plan.model.cache_ttl))
 
 
 def _hits_and_misses(plan: Plan, known: Known) -> Facts:

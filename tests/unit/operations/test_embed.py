@@ -542,20 +542,55 @@ async def test_every_write_is_finished_when_a_request_fails() -> None:
     assert (stage.rate_limits.settled, len(stage.cache.vectors)) == ([1], 1)
 
 
-async def test_what_nobody_foresaw_leaves_nothing_under_way_and_nothing_unpaid() -> None:
+UNFORESEEN = [ZeroDivisionError(), OverflowError(), UnicodeError(), MemoryError(), RecursionError(), KeyError("b")]
+"""Of these no provider says a word."""
+
+
+@pytest.mark.parametrize("unforeseen", [*UNFORESEEN, asyncio.CancelledError()], ids=lambda error: type(error).__name__)
+async def test_what_nobody_foresaw_leaves_nothing_under_way_and_nothing_unpaid(unforeseen: BaseException) -> None:
     class Broken(EchoProvider):
         async def embed(self, call: ProviderCall) -> EmbeddingResult:
             await asyncio.sleep(0.01 if call.inputs == ("a",) else 0)
             if call.inputs == ("b",):
-                raise ZeroDivisionError
+                raise unforeseen
             return await super().embed(call)
 
     stage = Stage(model=make_model(routes=(make_route(max_inputs=1),)), provider=Broken())
 
-    with pytest.raises(ZeroDivisionError):
+    with pytest.raises(type(unforeseen)):
         await stage.ask("a", "b")
 
     assert (stage.provider.inputs, stage.rate_limits.settled, len(stage.cache.vectors)) == (["a"], [1], 1)
+
+
+async def test_a_request_that_is_cancelled_pays_and_keeps_what_was_done_by_then() -> None:
+    class Slow(EchoProvider):
+        async def embed(self, call: ProviderCall) -> EmbeddingResult:
+            if call.inputs == ("b",):
+                await asyncio.sleep(60)
+            return await super().embed(call)
+
+    stage = Stage(model=make_model(routes=(make_route(max_inputs=1, concurrency=2),)), provider=Slow())
+
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.01):
+            await stage.ask("a", "b")
+
+    assert (stage.provider.inputs, stage.rate_limits.settled, len(stage.cache.vectors)) == (["a"], [1], 1)
+
+
+@pytest.mark.parametrize("unforeseen", UNFORESEEN, ids=lambda error: type(error).__name__)
+async def test_a_cache_that_cannot_be_written_leaves_the_reservation_settled(unforeseen: Exception) -> None:
+    class Unwritable(Cache):
+        def put(self, vectors: Mapping[bytes, CachedVector], ttl: int) -> PendingWrite:
+            raise unforeseen
+
+    stage = Stage(cache=Unwritable(lambda: 0.0))
+
+    with pytest.raises(type(unforeseen)):
+        await stage.ask("a b")
+
+    assert stage.rate_limits.settled == [2]
 
 
 @pytest.mark.parametrize("fails", [False, True])
