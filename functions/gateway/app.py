@@ -4,15 +4,15 @@
 2. `RequestIdMiddleware`: the request gets its id, and every answer carries it.
 3. CORS, where pages of other origins are allowed: it answers preflight requests, which belong to no dialect.
 4. FastAPI's routes: the dialects in the order of `ROUTERS`, then the OpenAPI page.
-5. `dialects/_router.py`: `DialectRoute` makes the request's context, renders failures, writes the log line.
-6. `authenticated`, a dependency of every endpoint: who asks, and whether the region in the path is here.
+5. `dialects/_router.py`: a dependency of every endpoint makes the request's context, which knows no FastAPI.
+6. `dialects/_answer.py`: who asks, and whether the region in the path is here; renders failures, writes the log line.
 7. The dialect's endpoint: wire model → core → operation → wire; then headers, gzip, size (`dialects/_response.py`).
 
 What no route takes (`unmatched`: unknown paths, wrong methods) is answered in the likeliest dialect.
 """
 
 from collections.abc import Sequence
-from uuid import uuid4
+from typing import NoReturn
 
 from fastapi import FastAPI, Request, Response
 from starlette.datastructures import MutableHeaders
@@ -23,8 +23,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from gateway import openapi
 from gateway.core.errors import GatewayError, MethodNotAllowed, ResourceNotFound
 from gateway.dialects import azure, azure_openai, ctyun, gemini, gemini_models, openai
-from gateway.dialects._context import Dialect
-from gateway.dialects._router import DialectRoute, answer
+from gateway.dialects._answer import answer
+from gateway.dialects._context import Dialect, RequestContext, request_id_of
+from gateway.dialects._router import DialectRoute, context_of, to_fastapi
 from gateway.operations.gateway import Gateway
 
 NOT_FOUND, METHOD_NOT_ALLOWED = 404, 405
@@ -111,7 +112,7 @@ class RequestIdMiddleware:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request_id = _request_id(scope)
+        request_id = request_id_of(scope.get("aws.context"))
         scope.setdefault("state", {})["request_id"] = request_id
 
         async def send_with_id(message: Message) -> None:
@@ -122,19 +123,14 @@ class RequestIdMiddleware:
         await self.app(scope, receive, send_with_id)
 
 
-def _request_id(scope: Scope) -> str:
-    """The invocation's id, so that a caller's complaint leads to its log line."""
-    return str(getattr(scope.get("aws.context"), "aws_request_id", "")) or uuid4().hex
-
-
 async def unmatched(request: Request, exception: Exception) -> Response:
     """The answer to an unknown path or a wrong method."""
     dialect = _dialect_of(request)
 
-    async def refuse(_: Request) -> Response:
+    async def refuse(_: RequestContext) -> NoReturn:
         raise _cause(request, exception, dialect)
 
-    return await answer(request, dialect, refuse)
+    return to_fastapi(await answer(await context_of(request, dialect), refuse, to_anybody=True))
 
 
 def _cause(request: Request, exception: Exception, dialect: Dialect) -> GatewayError:

@@ -1,4 +1,4 @@
-"""One request as dialects see it: our own type, filled from ASGI, so that other sources can be added."""
+"""One request as dialects see it: our own type, filled from ASGI here, from a Lambda event in `_lambda_event.py`."""
 
 import math
 import time
@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from urllib.parse import parse_qs
+from uuid import uuid4
 
 from pydantic import BaseModel
 
@@ -47,7 +48,7 @@ class Dialect:
 
 @dataclass(slots=True, kw_only=True)
 class RequestContext:
-    """A request under way. `dialect` may change once the key shows who is calling.
+    """A request under way. `dialect` becomes `shared_with` if the key shows that its client is one of these.
 
     Names of `headers` are in lower case; of a repeated header the first counts.
     """
@@ -61,6 +62,7 @@ class RequestContext:
     query: Mapping[str, Sequence[str]] = field(default_factory=dict)
     body: bytes = b""
     path_params: Mapping[str, str] = field(default_factory=dict)
+    shared_with: Dialect | None = None
     known_caller: Caller | None = None
     facts: Facts = NOTHING_DONE
     error: str | None = None
@@ -71,14 +73,20 @@ class RequestContext:
 
     @property
     def caller(self) -> Caller:
-        """Who asks. Known after `authenticate`, which the router calls."""
+        """Who asks. Known after `authenticate`, which `answer` calls."""
         if self.known_caller is None:
             raise RuntimeError("The caller was not authenticated.")
         return self.known_caller
 
     async def authenticate(self) -> None:
-        """Find out who asks; raises `Unauthenticated`, `StoreUnavailable`."""
+        """Find out who asks, and whether the region in the path, if any, is this stage's.
+
+        Raises `Unauthenticated`, `StoreUnavailable`, `WrongRegion`, `ResourceNotFound`.
+        """
         self.known_caller = await self.gateway.authenticate(self._credential())
+        self.gateway.check_region(self.path_params.get("region"))
+        if self.shared_with and self.known_caller.dialect == self.shared_with.name:
+            self.dialect = self.shared_with
 
     def read(self, model: type[Body], describe: DescribeProblem = describe_problem) -> Body:
         """The body as that wire model; raises `InvalidRequest`, `WrongContentType`.
@@ -133,12 +141,19 @@ class RequestContext:
 
 
 def from_asgi(
-    scope: Mapping[str, Any], body: bytes, *, gateway: Gateway, dialect: Dialect, request_id: str
+    scope: Mapping[str, Any],
+    body: bytes,
+    *,
+    gateway: Gateway,
+    dialect: Dialect,
+    shared_with: Dialect | None = None,
+    request_id: str,
 ) -> RequestContext:
     """The context of an ASGI request: https://asgi.readthedocs.io/en/latest/specs/www.html."""
     return RequestContext(
         gateway=gateway,
         dialect=dialect,
+        shared_with=shared_with,
         request_id=request_id,
         method=scope["method"],
         path=scope["path"],
@@ -146,13 +161,19 @@ def from_asgi(
         query=_query(scope["query_string"].decode("latin-1")),
         body=body,
         path_params=scope.get("path_params", {}),
-        deadline=_deadline(scope.get("aws.context")),
+        deadline=deadline_of(scope.get("aws.context")),
     )
 
 
-def _deadline(invocation: Any) -> float:  # Lambda's context has no type of its own
+def deadline_of(invocation: object) -> float:
+    """When Lambda ends the invocation with that context, on the monotonic clock."""
     remaining = getattr(invocation, "get_remaining_time_in_millis", None)
     return time.monotonic() + remaining() / 1000 if remaining else math.inf
+
+
+def request_id_of(invocation: object) -> str:
+    """The invocation's id, so that a caller's complaint leads to its log line."""
+    return str(getattr(invocation, "aws_request_id", "")) or uuid4().hex
 
 
 def _query(text: str) -> Mapping[str, Sequence[str]]:

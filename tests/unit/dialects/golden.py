@@ -43,21 +43,31 @@ class Golden:
         name = path.relative_to(FOLDER).with_suffix("").as_posix()
         return cls(name=name, **json.loads(path.read_text("utf-8")))
 
+    @property
+    def stage(self) -> Stage:
+        """One with the vectors of the file behind it."""
+        return Stage(models=[_model(self)], provider=EchoProvider(spoils=lambda _: _result(self)))
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The request's, with a key that the stage knows."""
+        return {name: value.replace("$KEY", KEY) for name, value in self.request["headers"].items()}
+
+    @property
+    def body(self) -> str | None:
+        """The request's, as JSON."""
+        return json.dumps(self.request["body"], ensure_ascii=False) if "body" in self.request else None
+
 
 def every_golden() -> list[Golden]:
     return [Golden.read(path) for path in sorted(FOLDER.rglob("*.json"))]
 
 
 async def answer_to(golden: Golden) -> httpx.Response:
-    """What the app says to that request, with the vectors of the file behind it."""
+    """What the app says to that request."""
     request = golden.request
-    content = {"content": json.dumps(request["body"], ensure_ascii=False).encode()} if "body" in request else {}
-    return await Stage(models=[_model(golden)], provider=EchoProvider(spoils=lambda _: _result(golden))).send(
-        request["method"],
-        request["path"],
-        headers={name: value.replace("$KEY", KEY) for name, value in request["headers"].items()},
-        **content,
-    )
+    content = {} if golden.body is None else {"content": golden.body.encode()}
+    return await golden.stage.send(request["method"], request["path"], headers=golden.headers, **content)
 
 
 def _model(golden: Golden) -> Model:
