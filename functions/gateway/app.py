@@ -22,6 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway import openapi
 from gateway.core.errors import GatewayError, MethodNotAllowed, ResourceNotFound
+from gateway.core.shown import shown
 from gateway.dialects import azure, azure_openai, ctyun, gemini, gemini_models, openai
 from gateway.dialects._answer import answer
 from gateway.dialects._context import Dialect, RequestContext, request_id_of
@@ -134,14 +135,14 @@ async def unmatched(request: Request, exception: Exception) -> Response:
 
 
 def _cause(request: Request, exception: Exception, dialect: Dialect) -> GatewayError:
+    method = shown(request.method)
     # An unknown verb in POST models/m:verb is a 404, not a 405, although a model may have that name.
     if isinstance(exception, HTTPException) and exception.status_code == METHOD_NOT_ALLOWED and not _has_verb(request):
         allowed = sorted((exception.headers or {}).get("Allow", "").split(", "))
         usual = [method for method in allowed if method != "HEAD"]
-        return MethodNotAllowed(f"{request.method} is not allowed here; use {' or '.join(usual)}.", allowed=allowed)
-    return ResourceNotFound(
-        f"There is nothing at {request.method} {request.url.path}. There is: {', '.join(dialect.paths)}."
-    )
+        return MethodNotAllowed(f"{method} is not allowed here; use {' or '.join(usual)}.", allowed=allowed)
+    path = shown(request.url.path)
+    return ResourceNotFound(f"There is nothing at {method} {path}. There is: {', '.join(dialect.paths)}.")
 
 
 def _has_verb(request: Request) -> bool:

@@ -10,10 +10,12 @@ from typing import Any
 from fastapi.utils import deep_dict_update
 
 from gateway.app import ROUTERS
+from gateway.dialects._context import Dialect
+from gateway.dialects._response import kept_elsewhere
 from gateway.dialects._router import DialectRoute, SharedPathRoute
-from infra.openapi.causes import REGIONS
+from infra.openapi.causes import REGIONS, Cause
 from infra.openapi.examples import ROOT, model_of, read_examples
-from infra.openapi.failures import component_name, failures_of, response_to
+from infra.openapi.failures import Failure, component_name, content_of_errors, failures_of, response_to
 from infra.openapi.headers import HEADERS, headers_of_answers
 from infra.openapi.routes import ROUTES, Operation, read_operations
 from infra.openapi.schemas import component_schemas, one_of
@@ -134,10 +136,18 @@ def _responses(operation: Operation) -> Json:
         responses["303"] = {
             "description": "The answer is too large to be sent at once: fetch it, without your key, from `location`.",
             "headers": headers_of_answers(embeds=True, elsewhere=True),
+            "content": {"application/json": content_of_errors(map(_elsewhere, operation.dialects))},
         }
     for status in failures_of(operation):
         responses[str(status)] = {"$ref": f"#/components/responses/{component_name(operation, status)}"}
     return responses
+
+
+def _elsewhere(dialect: Dialect) -> Failure:
+    problem = "The answer has 9000000 bytes, more than can be sent at once"
+    error = kept_elsewhere(problem, ["ask for at most 1402 inputs in one request"])
+    cause = Cause("For clients that follow no redirect.", error)
+    return Failure(dialect=dialect, cause=cause, response=dialect.render_error(error))
 
 
 def _answer(operation: Operation) -> Json:

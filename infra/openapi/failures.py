@@ -2,7 +2,7 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,10 +64,15 @@ def title_of(name: str) -> str:
 
 def response_to(same: Sequence[Failure]) -> Json:
     """What failures alike in status have in common, with an example per dialect."""
-    examples = {title_of(failure.dialect.name): failure.example for failure in reversed(same)}
-    content = {"schema": one_of(failure.dialect.error for failure in same), "examples": examples}
     return {
         "description": "\n".join(dict.fromkeys(failure.sentence for failure in same)),
         "headers": headers_of_errors([failure.response for failure in same]),
-        "content": {"application/json": content},
+        "content": {"application/json": content_of_errors(same)},
     }
+
+
+def content_of_errors(failures: Iterable[Failure]) -> Json:
+    """The schema, with an example per dialect."""
+    same = list(failures)
+    examples = {title_of(failure.dialect.name): failure.example for failure in reversed(same)}
+    return {"schema": one_of(failure.dialect.error for failure in same), "examples": examples}

@@ -12,6 +12,7 @@ from msgspec import Meta
 
 from gateway.core.embedding import Purpose
 from gateway.core.errors import ModelNotFound
+from gateway.core.shown import quoted
 
 Name = Annotated[str, Meta(min_length=1)]
 AtLeastOne = Annotated[int, Meta(ge=1)]
@@ -146,7 +147,7 @@ class Catalogue:
         """The model of that public name or alias; raises `ModelNotFound`."""
         model = self.models.get(name) or self._aliases.get(name)
         if model is None:
-            raise ModelNotFound(f"The model {name!r} does not exist.", model=name)
+            raise ModelNotFound(f"The model {quoted(name)} does not exist.", model=name)
         return model
 
 

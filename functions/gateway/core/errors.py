@@ -28,26 +28,29 @@ from collections.abc import Sequence
 
 from gateway.core.facts import NOTHING_DONE, Facts
 from gateway.core.rate_limit import Reservation
+from gateway.core.shown import MAX_LISTED, MAX_PROBLEM, MAX_SENTENCE, shown
 
 
 class GatewayError(Exception):
     """A cause, in a message to the caller: what is wrong, with which parameter, what would be right.
 
-    `facts` is what was done for the request until it failed.
+    `facts` is what was done for the request until it failed. Texts are cut (`shown.py`), so that an error is small
+    whatever it is about.
     """
 
     facts: Facts = NOTHING_DONE
 
     def __init__(self, message: str, *, param: str | None = None) -> None:
-        super().__init__(message)
-        self.message = message
-        self.param = param
+        self.message = shown(message, MAX_SENTENCE)
+        self.param = None if param is None else shown(param)
+        super().__init__(self.message)
 
 
 class InvalidRequest(GatewayError):
     """The request cannot be served as written.
 
-    `problems` are `(path, message)` pairs where several fields are wrong; `unknown` marks a field that does not exist.
+    `problems` are `(path, message)` pairs where several fields are wrong, of which the first few are kept; `unknown`
+    marks a field that does not exist.
     """
 
     def __init__(
@@ -61,7 +64,7 @@ class InvalidRequest(GatewayError):
     ) -> None:
         super().__init__(message, param=param)
         self.value = value
-        self.problems = tuple(problems)
+        self.problems = tuple((shown(path), shown(text, MAX_PROBLEM)) for path, text in problems[:MAX_LISTED])
         self.unknown = unknown
 
 
@@ -129,7 +132,7 @@ class ModelNotFound(GatewayError):
 
     def __init__(self, message: str, *, model: str, param: str = "model") -> None:
         super().__init__(message, param=param)
-        self.model = model
+        self.model = shown(model)
 
 
 class ResourceNotFound(GatewayError):
@@ -165,7 +168,7 @@ class ProviderRefused(GatewayError):
     def __init__(self, message: str, *, status: int, code: str | None = None, param: str | None = None) -> None:
         super().__init__(message, param=param)
         self.status = status
-        self.code = code
+        self.code = None if code is None else shown(code)
 
 
 class ProviderThrottled(GatewayError):

@@ -20,6 +20,7 @@ from gateway.core.errors import (
 )
 from gateway.core.ports import ProviderCall
 from gateway.core.rate_limit import ESTIMATE_MARGIN, estimate_tokens, least_tokens
+from gateway.core.shown import quoted, shown
 from gateway.core.slicing import slices
 from gateway.core.vocabulary import Vocabularies, none_at_hand
 
@@ -149,7 +150,7 @@ def _route(request: EmbeddingRequest, model: Model, region: str) -> Route:
         named = [route for route in here if route.name == request.deployment]
         if not named:
             raise ModelNotFound(
-                f"The model {model.name!r} has no deployment {request.deployment!r} in this region.",
+                f"The model {model.name!r} has no deployment {quoted(request.deployment)} in this region.",
                 model=model.name,
                 param="deployment",
             )
@@ -220,7 +221,7 @@ def _dimensions(item: Item, model: Model, route: Route) -> tuple[int, int]:
     if fits and route.accepts_dimensions:
         return wanted, wanted
     raise UnsupportedParameter(
-        f"The model {model.name!r} cannot make vectors of {wanted} dimensions; {_choices(model, route)}.",
+        f"The model {model.name!r} cannot make vectors of {shown(str(wanted))} dimensions; {_choices(model, route)}.",
         param="dimensions",
         value=wanted,
     )

@@ -133,8 +133,12 @@ class VectorCache(Protocol):
         """Begin to keep them for `ttl` seconds."""
 
 
+LARGE_ANSWER_TIME = 900
+"""Seconds for which the address of a large answer is good."""
+
+
 class LargeAnswers(Protocol):
     """A place for answers too large for the front door."""
 
     async def keep(self, body: bytes, content_type: str) -> str:
-        """Store one answer; the short-lived address at which it can be fetched without a key."""
+        """Store one answer; the address at which it can be fetched without a key, for `LARGE_ANSWER_TIME` seconds."""

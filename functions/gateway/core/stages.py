@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from gateway.core.errors import ResourceNotFound, WrongRegion
+from gateway.core.shown import quoted
 
 Stages = Mapping[str, str | None]
 """The address of each stage by region, `None` where it is not known; in the order of infra/stages.yaml."""
@@ -20,7 +21,7 @@ def check_region(wanted: str, *, here: str, stages: Stages) -> None:
 def unknown_region(wanted: str, regions: Sequence[str]) -> ResourceNotFound:
     """The error of a path with a region that no stage has."""
     known = " and ".join(filter(None, (", ".join(regions[:-1]), regions[-1])))
-    return ResourceNotFound(f"There is no region {wanted!r}: the regions are {known}.", param="region")
+    return ResourceNotFound(f"There is no region {quoted(wanted)}: the regions are {known}.", param="region")
 
 
 def wrong_region(wanted: str, *, here: str, address: str | None) -> WrongRegion:

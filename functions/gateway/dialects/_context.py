@@ -31,9 +31,9 @@ class Dialect:
 
     `description` is for readers of the OpenAPI document. A row of `wire_errors` is the HTTP status of a cause, then its
     names on the wire, the last of them its code; `error` is the type of the body. `follows_redirects`: whether its
-    clients fetch a large answer from another address without carrying their key there. `paths` is the list for a
-    caller who asked for something that does not exist. `vector_fields` are the names under which a vector stands in
-    OpenAI-like answers.
+    clients fetch a large answer from another address without carrying their key there. `base64`: whether they can
+    ask for it. `paths` is the list for a caller who asked for something that does not exist. `vector_fields` are the
+    names under which a vector stands in OpenAI-like answers.
     """
 
     name: str
@@ -42,6 +42,7 @@ class Dialect:
     error: type
     render_error: Callable[[GatewayError], Response]
     follows_redirects: bool = False
+    base64: bool = True
     paths: tuple[str, ...] = ()
     vector_fields: tuple[bytes, ...] = (b"embedding",)
 

@@ -1,7 +1,7 @@
 """An answer on its way out: headers that every answer carries, compression, and what does not fit through Lambda."""
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -11,6 +11,7 @@ from gateway.core import errors
 from gateway.core.errors import BodyTooLarge, GatewayError
 from gateway.core.facts import Facts
 from gateway.core.limits import MAX_LAMBDA_ANSWER
+from gateway.core.ports import LARGE_ANSWER_TIME
 from gateway.core.rate_limit import Reservation, retry_after
 
 if TYPE_CHECKING:
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 MAX_ANSWER = MAX_LAMBDA_ANSWER - 16_384
 """Bytes of an answer that fits a Lambda payload: its limit, less what the headers around it may take."""
+
+FLOATS_TO_BASE64 = 2
+"""A vector as numbers has at least so many times the bytes that it has in base64."""
 
 COMPRESS_FROM = 4_096
 """Bytes from which an answer is worth compressing."""
@@ -41,26 +45,50 @@ async def complete(context: "RequestContext", response: Response) -> Response:
     if response.compressible and len(body) >= COMPRESS_FROM and takes_gzip(context.headers):
         body = _gzip(body)
         headers |= {"content-encoding": "gzip", "vary": "accept-encoding"}
-    if _payload_size(body, headers) > MAX_ANSWER:
-        return await redirect_to_bucket(context, response)
+    size = _payload_size(body, headers)
+    if size > MAX_ANSWER and context.error is None:  # an error is small, see `core/shown.py`
+        return await _send_elsewhere(context, response, size)
     return Response(body=body, status=response.status, headers={**headers, "content-length": str(len(body))})
 
 
-async def redirect_to_bucket(context: "RequestContext", response: Response) -> Response:
-    """Lambda cannot carry this response: the client fetches it from the bucket, or is told how much would fit."""
+async def _send_elsewhere(context: "RequestContext", response: Response, size: int) -> Response:
+    """Lambda cannot carry this response: the client fetches it from the bucket, or is told how much would fit.
+
+    `size` is what it has in Lambda's payload. A redirect has a body too, which says all this to clients that do not
+    follow.
+    """
+    problem = f"The answer has {len(response.body)} bytes, more than can be sent at once"
+    ways_out = _ways_out(context, response, size)
     if not _may_redirect(context):
-        fits = max(1, context.facts.inputs * MAX_ANSWER // len(response.body))
-        error = BodyTooLarge(
-            f"The answer would have {len(response.body)} bytes, more than can be sent at once: "
-            f"ask for at most {fits} inputs in one request.",
-            param="input",
-        )
-        return await complete(context, context.render(error))
+        return await complete(context, context.render(_too_large(f"{problem}.", ways_out)))
     try:
         url = await context.gateway.large_answers.keep(response.body, "application/json")
     except GatewayError as error:
         return await complete(context, context.render(error))
-    return Response(body=b"", status=303, headers={**common_headers(context), "location": url, "content-length": "0"})
+    body = context.dialect.render_error(kept_elsewhere(problem, ways_out)).body
+    headers = {"location": url, "content-type": "application/json", "content-length": str(len(body))}
+    return Response(body=body, status=303, headers={**common_headers(context), **headers})
+
+
+def kept_elsewhere(problem: str, ways_out: Iterable[str]) -> BodyTooLarge:
+    """What the body of a redirect says."""
+    where = f"it is at the address in the header 'location' for {LARGE_ANSWER_TIME // 60} minutes"
+    return _too_large(f"{problem}: {where}.", ["let your client follow redirects", *ways_out])
+
+
+def _ways_out(context: "RequestContext", response: Response, size: int) -> Iterator[str]:
+    """What to ask for instead."""
+    if response.compressible and context.dialect.base64 and len(response.body) <= MAX_ANSWER * FLOATS_TO_BASE64:
+        yield "ask for base64"
+    if context.facts.inputs:
+        # As numbers vectors differ in length, by a percent or so.
+        fits = max(1, context.facts.inputs * MAX_ANSWER * 98 // (size * 100))
+        yield f"ask for at most {fits} inputs in one request"
+
+
+def _too_large(problem: str, ways_out: Iterable[str]) -> BodyTooLarge:
+    advice = ", or ".join(ways_out)
+    return BodyTooLarge(f"{problem} {advice[:1].upper()}{advice[1:]}." if advice else problem, param="input")
 
 
 def _may_redirect(context: "RequestContext") -> bool:

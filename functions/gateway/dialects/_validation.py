@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from gateway.core.errors import BodyTooLarge, InvalidRequest, WrongContentType
+from gateway.core.shown import quoted, shown
 
 MAX_BODY = 5 * 1024 * 1024
 """Bytes. Lambda takes 6 MB with escaped body and headers; above that API Gateway refuses the call itself."""
@@ -41,10 +42,10 @@ def check_content_type(headers: Mapping[str, str]) -> None:
     """Raises `WrongContentType` unless the headers say that the body is JSON, or say nothing."""
     kind = headers.get("content-type", "application/json").partition(";")[0].strip().lower()
     if kind != "application/json" and not kind.endswith("+json"):
-        raise WrongContentType(f"The body is {kind!r}; send JSON with 'Content-Type: application/json'.")
+        raise WrongContentType(f"The body is {quoted(kind)}; send JSON with 'Content-Type: application/json'.")
     encoding = headers.get("content-encoding", "identity").strip().lower()
     if encoding != "identity":
-        raise WrongContentType(f"The body is encoded with {encoding!r}; send it as it is.")
+        raise WrongContentType(f"The body is encoded with {quoted(encoding)}; send it as it is.")
 
 
 def invalid(error: ValidationError, describe: DescribeProblem) -> InvalidRequest:
@@ -94,5 +95,5 @@ def path_text(location: tuple[int | str, ...]) -> str:
     """`("input", 2)` as `input[2]`, `("content", "parts")` as `content.parts`."""
     text = ""
     for part in location:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+        text += f"[{part}]" if isinstance(part, int) else f".{shown(part)}" if text else shown(part)
     return text

@@ -16,6 +16,7 @@ from gateway.core import errors
 from gateway.core.catalogue import Model
 from gateway.core.embedding import EmbeddingRequest
 from gateway.core.errors import GatewayError, InvalidRequest, ModelNotFound, UnsupportedParameter
+from gateway.core.shown import listed, quoted, shown
 from gateway.dialects import _openai_shape as shape
 from gateway.dialects._context import Dialect, RequestContext
 from gateway.dialects._openai_shape import WholeNumber
@@ -38,6 +39,9 @@ POLICIES = ("error", "ignore", "drop", "pass-through", "allow")
 
 MAX_SHOWN = 64
 """Characters of a wrong value that an error repeats."""
+
+MOST_MODELS = 10
+"""Models that are named to who names none."""
 
 
 class EmbeddingsBody(BaseModel):
@@ -113,7 +117,7 @@ def extra_of(extra: Mapping[str, Any], policy: str) -> Mapping[str, Any]:
 
 def _about_unknown(extra: Mapping[str, Any]) -> str:
     return (
-        f"Extra parameters {', '.join(map(repr, extra))} are not allowed: remove them, or send the header "
+        f"Extra parameters {listed(extra, as_shown=quoted)} are not allowed: remove them, or send the header "
         "'extra-parameters: ignore' to have them dropped or 'pass-through' to hand them to the model."
     )
 
@@ -262,7 +266,7 @@ def _shown(value: object) -> str:
     if not isinstance(value, str | int | float):
         return ""
     text = value if isinstance(value, str) else json.dumps(value)
-    return text if len(text) <= MAX_SHOWN else ""
+    return shown(text) if len(text) <= MAX_SHOWN else ""
 
 
 DIALECT = Dialect(
@@ -331,7 +335,7 @@ def sole_model(models: Sequence[Model]) -> Model:
     """The one model there is to choose; raises `ModelNotFound` if there are several, or none."""
     if len(models) == 1:
         return models[0]
-    names = ", ".join(model.name for model in models) or "none that this key may use"
+    names = listed([model.name for model in models], MOST_MODELS) or "none that this key may use"
     raise ModelNotFound(f"No model is named. Add 'model' to the body; there is: {names}.", model="")
 
 

@@ -18,6 +18,7 @@ from gateway.core.catalogue import Model, NotNegative
 from gateway.core.embedding import CacheUse, Embedded, EmbeddingRequest, Item, Purpose, Usage
 from gateway.core.errors import GatewayError, InvalidRequest, RequestTooLarge, UnsupportedParameter
 from gateway.core.rate_limit import retry_after
+from gateway.core.shown import shown
 from gateway.core.vectors import to_json
 from gateway.dialects._context import Dialect
 from gateway.dialects._response import Response, retry_headers
@@ -174,7 +175,8 @@ def describe_problem(detail: Any) -> tuple[str, str]:  # a pydantic ErrorDetails
         case "extra_forbidden":
             parent = path_text(detail["loc"][:-1])
             at = f" at '{parent}'" if parent else ""
-            return path, f'Invalid JSON payload received. Unknown name "{detail["loc"][-1]}"{at}: Cannot find field.'
+            name = shown(str(detail["loc"][-1]))
+            return path, f'Invalid JSON payload received. Unknown name "{name}"{at}: Cannot find field.'
     return path, f"Invalid value at '{path}': {detail['msg'][:1].lower()}{detail['msg'][1:]}."
 
 
@@ -233,8 +235,8 @@ def _part_text(part: Part, path: str) -> str:
 def _check_field(field: str, value: object, path: str) -> None:
     if field not in KNOWN:
         raise InvalidRequest(
-            f"Invalid JSON payload received. Unknown name \"{field}\" at '{path}': Cannot find field.",
-            param=f"{path}.{field}",
+            f"Invalid JSON payload received. Unknown name \"{shown(field)}\" at '{path}': Cannot find field.",
+            param=f"{path}.{shown(field)}",
             unknown=True,
         )
     if field in OTHER_PARTS and value is not None:  # null means absent
@@ -404,6 +406,7 @@ DIALECT = Dialect(
     wire_errors=WIRE_ERRORS,
     error=Status,
     render_error=render_error,
+    base64=False,
     paths=(
         "POST /v1beta/models/{model}:embedContent",
         "POST /v1beta/models/{model}:batchEmbedContents",

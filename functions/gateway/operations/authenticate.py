@@ -7,6 +7,7 @@ from gateway.core import api_key
 from gateway.core.caller import Caller, KeyRecord, Workspace
 from gateway.core.errors import Unauthenticated
 from gateway.core.ports import ApiKeys, CatalogueStore, OidcVerifier
+from gateway.core.shown import quoted
 
 DOTS_OF_A_TOKEN = 2
 """A signed token has three parts; a key of ours has no dot."""
@@ -59,7 +60,7 @@ class Authenticate:
         """Its settings; raises `Unauthenticated` for one that the operator never made, or removed."""
         workspace = await self.catalogue.workspace(name)
         if workspace is None:
-            raise Unauthenticated(f"There is no workspace {name!r} here: it was never set up, or it was removed.")
+            raise Unauthenticated(f"There is no workspace {quoted(name)} here: it was never set up, or it was removed.")
         return workspace
 
     def _check_in_force(self, record: KeyRecord) -> None:

@@ -6,6 +6,7 @@ from gateway.core.caller import Caller
 from gateway.core.catalogue import Model
 from gateway.core.errors import ModelNotFound
 from gateway.core.ports import CatalogueStore
+from gateway.core.shown import quoted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +25,7 @@ class Models:
         """The one of that name or alias; raises `ModelNotFound`, also for a model the caller may not see."""
         model = await self.find(name)
         if not self._is_open(model, caller):
-            raise ModelNotFound(f"The model {name!r} does not exist.", model=name)
+            raise ModelNotFound(f"The model {quoted(name)} does not exist.", model=name)
         return model
 
     async def find(self, name: str) -> Model:

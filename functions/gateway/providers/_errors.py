@@ -25,9 +25,10 @@ from gateway.core.errors import (
     ProviderUnavailable,
     RequestTooLarge,
 )
+from gateway.core.shown import MAX_SENTENCE
 from gateway.outbound.messages import HttpReply
 
-MAX_MESSAGE = 1000
+MAX_MESSAGE = MAX_SENTENCE
 """Characters of a vendor's message that reach a caller."""
 MAX_WORD = 64
 """Characters of a vendor's code or parameter that reach a caller."""

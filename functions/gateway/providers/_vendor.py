@@ -11,6 +11,7 @@ from gateway.core import catalogue
 from gateway.core.embedding import EmbeddingResult, Purpose
 from gateway.core.errors import GatewayError, InvalidRequest, ProviderMisbehaved
 from gateway.core.ports import ProviderCall
+from gateway.core.shown import quoted
 from gateway.outbound.messages import HttpCall, HttpReply
 from gateway.providers._errors import UNREADABLE
 
@@ -114,7 +115,7 @@ def encode_body(body: Mapping[str, object], call: ProviderCall, reserved: Collec
     """
     for name in call.extra:
         if name in body or name in reserved:
-            raise InvalidRequest(f"The parameter {name!r} cannot be passed on: the gateway sets it.", param=name)
+            raise InvalidRequest(f"The parameter {quoted(name)} cannot be passed on: the gateway sets it.", param=name)
     try:
         return _ENCODER.encode({**body, **call.extra})
     except UnicodeEncodeError as error:  # half of a surrogate pair

@@ -23,6 +23,7 @@ from gateway.core.errors import (
 )
 from gateway.core.limits import MAX_LAMBDA_EVENT
 from gateway.core.ports import ProviderCall
+from gateway.core.shown import quoted
 from gateway.core.vectors import FLOAT32, is_finite
 from gateway.providers._errors import UNREADABLE
 from gateway.providers._failures import report_failure
@@ -94,7 +95,8 @@ def _refuse_unknown_parameters(call: ProviderCall) -> None:
     unknown = {"dimensions": call.dimensions, "purpose": call.purpose, "title": call.title, **call.extra}
     for name, value in unknown.items():
         if value is not None:
-            raise UnsupportedParameter(f"This model does not know the parameter {name!r}.", param=name, value=value)
+            message = f"This model does not know the parameter {quoted(name)}."
+            raise UnsupportedParameter(message, param=name, value=value)
 
 
 def read_answer(call: ProviderCall, answer: bytes) -> EmbeddingResult:

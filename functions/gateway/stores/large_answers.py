@@ -2,14 +2,11 @@
 
 import os
 from collections.abc import Callable
-from typing import Final
 
 from gateway.aws.errors import AwsError
 from gateway.aws.s3 import Bucket
 from gateway.core.errors import InternalError
-
-EXPIRES: Final = 900
-"""Seconds for which an address is good; the bucket forgets the answer itself after a day."""
+from gateway.core.ports import LARGE_ANSWER_TIME
 
 
 def random_name() -> str:
@@ -25,10 +22,10 @@ class BucketLargeAnswers:
         self._name = name
 
     async def keep(self, body: bytes, content_type: str) -> str:
-        """Store one answer; the short-lived address at which it can be fetched. Raises `InternalError`."""
+        """Store one answer; the address at which it can be fetched for a while. Raises `InternalError`."""
         key = f"answers/{self._name()}"
         try:
             self._bucket.put(key, body, content_type=content_type)
-            return self._bucket.address(key, expires=EXPIRES)
+            return self._bucket.address(key, expires=LARGE_ANSWER_TIME)
         except AwsError as error:
             raise InternalError("The answer is too large to send at once, and could not be put aside.") from error

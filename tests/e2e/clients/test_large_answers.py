@@ -1,7 +1,7 @@
 """Answers that are larger than a Lambda's 6 MB arrive all the same, or the client is told how much would.
 
 Which clients fetch them elsewhere, and which must not be sent there because they would take their key along, is in
-`functions/gateway/dialects/_router.py`.
+`functions/gateway/dialects/_response.py`.
 """
 
 import re

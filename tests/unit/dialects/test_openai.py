@@ -3,10 +3,12 @@
 import base64
 import gzip
 import json
+import re
 import struct
 from typing import Any
 from urllib.parse import unquote
 
+import httpx
 import pytest
 
 from gateway.core import errors
@@ -498,6 +500,64 @@ async def test_an_answer_that_lambda_cannot_carry_waits_elsewhere(monkeypatch: p
     assert len(json.loads(stage.answers[0])["data"]) == 40
 
 
+@pytest.mark.parametrize(
+    "path", ["/v1/embeddings", "/openai/eu/v1/embeddings", "/openai/v1/embeddings", "/ctyun/v1/embeddings"]
+)
+@pytest.mark.parametrize(
+    ("encoding", "told"), [("float", "ask for base64, or ask for at most"), ("base64", ", or ask for at most")]
+)
+async def test_who_follows_no_redirect_reads_where_the_answer_is_and_what_to_do_instead(
+    path: str, encoding: str, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_response, "MAX_ANSWER", 5_000 if encoding == "float" else 3_000)
+    headers = {"authorization": f"Bearer {KEY}", "accept-encoding": "identity"}
+    body = {"model": "echo", "input": [f"{n}" for n in range(40)], "encoding_format": encoding}
+
+    response = await Stage().send("POST", path, headers=headers, json=body)
+
+    message = error_of(response)["message"]
+    assert (response.status_code, response.headers["content-type"]) == (303, "application/json")
+    assert int(response.headers["content-length"]) == len(response.content)
+    assert "'location' for 15 minutes" in message
+    assert told in message
+    assert ("base64" in message) == (encoding == "float")
+
+
+@pytest.mark.parametrize("encoding", ["float", "base64"])
+@pytest.mark.parametrize(
+    "headers", [{"api-key": KEY}, {"api-key": KEY, "accept-encoding": "identity"}], ids=["gzip", "plain"]
+)
+@pytest.mark.parametrize("inputs", [200, 700])
+async def test_as_many_inputs_as_a_client_is_told_do_fit(
+    encoding: str, headers: dict[str, str], inputs: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_response, "MAX_ANSWER", 40_000)
+
+    async def ask(count: int) -> httpx.Response:
+        body = {"model": "echo", "input": [f"{n}" for n in range(count)], "encoding_format": encoding}
+        return await Stage(models=[make_model(dimensions=64)]).send(
+            "POST", "/v1/embeddings", headers=headers, json=body
+        )
+
+    refused = await ask(inputs)
+    fits = re.search(r"at most (\d+) inputs", error_of(refused)["message"])
+
+    assert refused.status_code == 413
+    assert fits
+    assert 0 < int(fits[1]) < inputs
+    assert (await ask(int(fits[1]))).status_code == 200
+
+
+async def test_a_list_too_large_to_send_says_nothing_of_inputs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_response, "MAX_ANSWER", 300)
+    stage = Stage(models=[make_model(name=f"m{number}") for number in range(10)])
+
+    response = await stage.send("GET", "/v1/models", headers={"api-key": KEY})
+
+    assert response.status_code == 413
+    assert "inputs" not in error_of(response)["message"]
+
+
 async def test_an_answer_that_cannot_be_put_aside_is_an_error_in_the_dialect(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -522,7 +582,7 @@ async def test_a_client_that_would_carry_its_key_along_is_told_how_much_fits(mon
     response = await stage.send("POST", "/v1/embeddings", headers={"api-key": KEY}, json=request)
 
     assert response.status_code == 413
-    assert "ask for at most" in error_of(response)["message"]
+    assert "sk for at most" in error_of(response)["message"]
     assert not stage.answers
 
 
@@ -536,7 +596,7 @@ async def test_a_browser_is_told_how_much_fits(monkeypatch: pytest.MonkeyPatch) 
     response = await stage.send("POST", "/v1/embeddings", headers=headers, json=request)
 
     assert response.status_code == 413
-    assert "ask for at most" in error_of(response)["message"]
+    assert "sk for at most" in error_of(response)["message"]
     assert response.headers["access-control-allow-origin"] == "https://page.example"
     assert not stage.answers
 

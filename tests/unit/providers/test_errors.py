@@ -256,7 +256,7 @@ def test_ordinary_words_stay_in_messages() -> None:
 def test_a_long_message_is_cut() -> None:
     error = read(json_reply({"error": {"message": "no " * 10_000}}, 400))
 
-    assert len(error.message) == 1000
+    assert len(error.message) == 500
     assert error.message.endswith("…")
 
 
