@@ -20,8 +20,8 @@ MAX_ITEMS: Final = 25
 
 NOTHING: Final = msgspec.Raw()
 
-Attributes = Mapping[str, Mapping[str, str | bytes | memoryview]]
-"""An item, or part of one, to send: `{"key": {"B": b"…"}, "tokens": {"N": "3"}}`."""
+Attributes = Mapping[str, Mapping[str, str | bytes | memoryview | msgspec.Raw]]
+"""An item, or part of one, to send: `{"key": {"B": b"…"}, "tokens": {"N": "3"}}`. What is raw is JSON already."""
 
 Item = TypeVar("Item")
 """A msgspec struct whose fields are `Attribute`s: the part of an item that we read."""

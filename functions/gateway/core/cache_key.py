@@ -43,14 +43,10 @@ def cache_scope(
 
 def cache_key(scope: bytes, item: Input) -> bytes:
     """The key of one input in that scope, as 32 bytes: its exact bytes, no trimming, no lower-casing."""
-    return hashlib.sha256(scope + _input_bytes(item)).digest()
-
-
-def _input_bytes(item: Input) -> bytes:
-    # The first byte keeps a text apart from token ids that would spell the same bytes.
+    # The byte after the scope keeps a text apart from token ids that would spell the same bytes.
     if isinstance(item, str):
-        return b"s" + item.encode("utf-8", "surrogatepass")
-    return b"t" + b"".join(token.to_bytes(4, "little") for token in item)
+        return hashlib.sha256(scope + b"s" + item.encode("utf-8", "surrogatepass")).digest()
+    return hashlib.sha256(scope + b"t" + b"".join(token.to_bytes(4, "little") for token in item)).digest()
 
 
 def distinct(keys: Iterable[bytes]) -> tuple[bytes, ...]:

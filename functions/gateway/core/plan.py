@@ -1,8 +1,8 @@
 """Checks a request against the model, and plans what to ask which provider. Pure."""
 
 import json
-from collections.abc import Callable, Container, Iterator, Sequence
-from typing import TypeVar
+from collections import defaultdict
+from collections.abc import Container, Iterator, Sequence
 
 import msgspec
 
@@ -23,8 +23,6 @@ from gateway.core.rate_limit import ESTIMATE_MARGIN, estimate_tokens, least_toke
 from gateway.core.shown import quoted, shown
 from gateway.core.slicing import slices
 from gateway.core.vocabulary import Vocabularies, none_at_hand
-
-Key = TypeVar("Key")
 
 
 class Shape(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,14 +76,17 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
     def tokens_to_reserve(self, budget: int, positions: Sequence[int]) -> int:
         """The estimate of the inputs at these positions; or all of a smaller budget, if that may be enough."""
-        estimate = sum(self.estimates[position] for position in positions)
+        estimate = sum([self.estimates[position] for position in positions])
         if budget < estimate <= ESTIMATE_MARGIN * budget:
             return max(budget, sum(least_tokens(self.contents[position]) for position in positions))
         return estimate
 
     def slices(self, positions: Sequence[int]) -> Iterator[list[int]]:
         """The positions, cut into calls that the vendor accepts."""
-        for alike in _grouped(positions, lambda position: self.variants[position].shape):
+        by_shape: defaultdict[Shape, list[int]] = defaultdict(list)
+        for position in positions:
+            by_shape[self.variants[position].shape].append(position)
+        for alike in by_shape.values():
             weights = [self.estimates[position] for position in alike]
             for part in slices(weights, max_inputs=self.route.max_inputs, max_tokens=self.route.max_tokens):
                 yield [alike[at] for at in part]
@@ -96,7 +97,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         return ProviderCall(
             route=self.route,
             provider=self.provider,
-            inputs=tuple(_prefixed(self.variants[position].prefix, self.contents[position]) for position in positions),
+            inputs=tuple([self._prefixed(position) for position in positions]),
             positions=tuple(positions),
             request_inputs=len(self.keys),
             native_dimensions=self.model.dimensions,
@@ -108,6 +109,10 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
             extra=self.request.extra,
             timeout=timeout,
         )
+
+    def _prefixed(self, position: int) -> Input:
+        prefix, content = self.variants[position].prefix, self.contents[position]
+        return prefix + content if prefix and isinstance(content, str) else content
 
 
 def make_plan(
@@ -140,7 +145,7 @@ def make_plan(
         contents=contents,
         variants=variants,
         estimates=estimates,
-        keys=tuple(cache_key(variant.scope, content) for variant, content in zip(variants, contents, strict=True)),
+        keys=tuple([cache_key(variant.scope, content) for variant, content in zip(variants, contents, strict=True)]),
     )
 
 
@@ -166,14 +171,10 @@ def _route(request: EmbeddingRequest, model: Model, region: str) -> Route:
 
 
 def _variants(request: EmbeddingRequest, caller: Caller, model: Model, route: Route) -> tuple[Variant, ...]:
-    made: dict[tuple[Purpose | None, str | None, int | None], Variant] = {}
-    variants = []
-    for item in request.items:
-        asked = (item.purpose, item.title, item.dimensions)
-        if asked not in made:
-            made[asked] = _variant(item, request, caller, model, route)
-        variants.append(made[asked])
-    return tuple(variants)
+    asked = [(item.purpose, item.title, item.dimensions) for item in request.items]
+    alike = dict(zip(asked, request.items, strict=True))
+    made = {kind: _variant(item, request, caller, model, route) for kind, item in alike.items()}
+    return tuple([made[kind] for kind in asked])
 
 
 def _variant(item: Item, request: EmbeddingRequest, caller: Caller, model: Model, route: Route) -> Variant:
@@ -262,7 +263,7 @@ def _check_count(items: Sequence[Item], model: Model) -> None:
 
 
 def _as_taken(items: Sequence[Item], model: Model, route: Route, vocabularies: Vocabularies) -> tuple[Input, ...]:
-    contents = tuple(item.content for item in items)
+    contents = tuple([item.content for item in items])
     if route.accepts_tokens or all(isinstance(content, str) for content in contents):
         return contents
     vocabulary = vocabularies(model.vocabulary) if model.vocabulary else None
@@ -320,14 +321,3 @@ def _check_total(contents: Sequence[Input], estimates: Sequence[int], model: Mod
             param="input",
             by_tokens=True,
         )
-
-
-def _prefixed(prefix: str, content: Input) -> Input:
-    return prefix + content if prefix and isinstance(content, str) else content
-
-
-def _grouped(positions: Sequence[int], key_of: Callable[[int], Key]) -> list[list[int]]:
-    groups: dict[Key, list[int]] = {}
-    for position in positions:
-        groups.setdefault(key_of(position), []).append(position)
-    return list(groups.values())

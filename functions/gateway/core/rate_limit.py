@@ -75,12 +75,9 @@ def _estimate_text(text: bytes) -> int:
     special = text.translate(None, _PLAIN)
     signs = len(special.translate(None, _FOREIGN))  # each may be a token of its own
     words = text.count(b" ") - text.count(b"  ")  # short ones have fewer bytes than a token usually has
-    plain = max(_at_least(len(text) - len(special), BYTES_PER_TOKEN), words)
-    return MARKERS + plain + signs + _at_least(len(special) - signs, BYTES_PER_FOREIGN_TOKEN)
-
-
-def _at_least(size: int, per_token: int) -> int:
-    return -(-size // per_token)
+    # -(-a // b) is a / b, rounded up.
+    plain = max(-((len(special) - len(text)) // BYTES_PER_TOKEN), words)
+    return MARKERS + plain + signs - ((signs - len(special)) // BYTES_PER_FOREIGN_TOKEN)
 
 
 def least_tokens(item: Input) -> int:

@@ -19,8 +19,8 @@ FLOAT32 = 4
 
 
 def to_base64(vector: Vector) -> bytes:
-    """Standard alphabet, padded, of the float32 bytes."""
-    return pybase64.b64encode(vector)
+    """A JSON string: base64 of the float32 bytes, standard alphabet, padded."""
+    return b'"%b"' % pybase64.b64encode(vector)
 
 
 def to_json(vector: Vector) -> bytes:

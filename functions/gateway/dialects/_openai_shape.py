@@ -1,6 +1,6 @@
 """What OpenAI, Azure and Ctyun have in common: the body and its `input`, the list of vectors, errors."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
 import orjson
@@ -158,17 +158,13 @@ def to_core(body: EmbeddingsFields, cache: CacheUse, *, model: str, purpose: Pur
 
 def items_of(value: Any, *, dimensions: int | None, purpose: Purpose | None) -> tuple[Item, ...]:  # JSON as it came
     """The inputs of a body, in order, each to be embedded in the same way; raises `InvalidRequest`."""
-    return tuple(Item(content=content, dimensions=dimensions, purpose=purpose) for content in read_inputs(value))
-
-
-def render_base64(vector: Vector) -> bytes:
-    """A JSON string of base64."""
-    return b'"%b"' % vectors.to_base64(vector)
+    contents = read_inputs(value)
+    return tuple([Item(content=content, dimensions=dimensions, purpose=purpose) for content in contents])
 
 
 RENDERINGS: Mapping[str, Callable[[Vector], bytes]] = {
     "float": vectors.to_json,
-    "base64": render_base64,
+    "base64": vectors.to_base64,
     "int8": vectors.to_int8,
     "uint8": vectors.to_uint8,
     "binary": vectors.to_binary,
@@ -196,13 +192,10 @@ def from_core(
     return Response(body=b"".join(pieces), compressible=encoding != "base64")
 
 
-def _item(index: int, value: bytes, fields: Sequence[bytes]) -> Iterator[bytes]:
+def _item(index: int, value: bytes, fields: Sequence[bytes]) -> list[bytes]:
     # In pieces, so that a long answer is copied once.
-    yield b'%b{"object":"embedding","index":%d' % (b"," if index else b"", index)
-    for field in fields:
-        yield b',"%b":' % field
-        yield value
-    yield b"}"
+    named = [piece for field in fields for piece in (b',"%b":' % field, value)]
+    return [b'%b{"object":"embedding","index":%d' % (b"," if index else b"", index), *named, b"}"]
 
 
 def usage_of(embedded: Embedded) -> Usage:
@@ -254,12 +247,18 @@ def read_inputs(value: Any) -> tuple[Input, ...]:  # JSON as it came
         raise InvalidRequest("Invalid 'input': it is an empty array; give at least one input.", param="input")
     first = value[0]
     if isinstance(first, str):
-        return tuple(_text(item, f"input[{index}]") for index, item in enumerate(value))
+        return _texts(value)
     if isinstance(first, list):
         return tuple(_tokens(item, f"input[{index}]") for index, item in enumerate(value))
     if type(first) in {int, float}:
         return (_tokens(value, "input"),)
     raise InvalidRequest(f"Invalid 'input[0]': it must be {_FORMS}.", param="input[0]")
+
+
+def _texts(values: Sequence[Any]) -> tuple[str, ...]:  # JSON as it came
+    if {*map(type, values)} == {str} and "" not in values:
+        return tuple(values)
+    return tuple(_text(value, f"input[{index}]") for index, value in enumerate(values))  # one of which is wrong
 
 
 def _text(value: Any, path: str) -> str:  # JSON as it came

@@ -154,9 +154,7 @@ class Embed:
         if seconds <= 0:
             raise ProviderTimeout("The provider did not answer in time.")
         result = await self.provider(plan.provider.kind).embed(plan.call(positions, timeout=seconds))
-        vectors = _vectors(plan, positions, result)
-        billed = sum(vector.tokens for vector in vectors.values())
-        return vectors, Facts(billed_tokens=billed, estimated=not _is_counted(plan, positions, result))
+        return _read(plan, positions, result)
 
     def _begin_writes(
         self, plan: Plan, reservation: Reservation, computed: Computed, writes: list[PendingWrite]
@@ -167,18 +165,19 @@ class Embed:
 
 
 def _hits_and_misses(plan: Plan, known: Known) -> Facts:
-    hits = sum(key in known for key in plan.keys)
+    hits = len([key for key in plan.keys if key in known])
     return Facts(hits=hits, misses=len(plan.keys) - hits)
 
 
-def _vectors(plan: Plan, positions: Sequence[int], result: EmbeddingResult) -> Known:
+def _read(plan: Plan, positions: Sequence[int], result: EmbeddingResult) -> tuple[Known, Facts]:
     """What one call brought, by key; raises `ProviderMisbehaved` for what must be neither served nor cached."""
     _check(result, len(positions), plan.variants[positions[0]].cached_dimensions)
-    counts = _token_counts(plan, positions, result)
-    return {
+    counts, estimated = _token_counts(result, [plan.estimates[position] for position in positions])
+    vectors = {
         plan.keys[position]: CachedVector(vector=vector, tokens=tokens)
         for position, vector, tokens in zip(positions, result.vectors, counts, strict=True)
     }
+    return vectors, Facts(billed_tokens=sum(counts), estimated=estimated)
 
 
 def _check(result: EmbeddingResult, count: int, dimensions: int) -> None:
@@ -191,30 +190,23 @@ def _check(result: EmbeddingResult, count: int, dimensions: int) -> None:
             )
 
 
-def _token_counts(plan: Plan, positions: Sequence[int], result: EmbeddingResult) -> tuple[int, ...]:
+def _token_counts(result: EmbeddingResult, estimates: Sequence[int]) -> tuple[Sequence[int], bool]:
+    """Tokens of each input, and whether they are our estimate: the provider gave no count that can be true."""
     if result.token_counts is not None:
-        return result.token_counts
-    estimates = [plan.estimates[position] for position in positions]
-    if result.tokens is None or not _is_counted(plan, positions, result):
-        return tuple(estimates)
-    return apportion(result.tokens, estimates)
-
-
-def _is_counted(plan: Plan, positions: Sequence[int], result: EmbeddingResult) -> bool:
-    """Whether the provider gave a count that can be true."""
-    if result.tokens is None:
-        return result.token_counts is not None
-    return result.tokens <= MAX_COUNT_RATIO * sum(plan.estimates[position] for position in positions)
+        return result.token_counts, False
+    if result.tokens is None or result.tokens > MAX_COUNT_RATIO * sum(estimates):
+        return estimates, True
+    return apportion(result.tokens, estimates), False
 
 
 def _join(plan: Plan, vectors: Known, facts: Facts) -> Served:
     """One vector per input, in input order."""
     found = [vectors[key] for key in plan.keys]
     # A text that stands twice in a request is asked for, and paid, once: its second place is as good as a hit.
-    tokens = sum(vector.tokens for vector in found)
+    tokens = sum([vector.tokens for vector in found])
     embedded = Embedded(
         model=plan.model.name,
-        vectors=tuple(_of_length(plan, position, vector.vector) for position, vector in enumerate(found)),
+        vectors=tuple([_of_length(plan, position, vector.vector) for position, vector in enumerate(found)]),
         usage=Usage(tokens=tokens, cached=tokens - facts.billed_tokens, estimated=facts.estimated),
     )
     return Served(embedded=embedded, facts=facts + Facts(input_tokens=tokens))

@@ -28,6 +28,8 @@ LOOK_UPS = 4
 """Names looked up at once for one host."""
 READ_SIZE = 64 * 1024
 """Bytes of TLS received at once."""
+READS_IN_A_ROW = 4
+"""If data is always there, sock_recv never waits. After so many reads others get their turn: deadlines among them."""
 
 _Result = TypeVar("_Result")
 
@@ -99,6 +101,7 @@ class Stream(httpcore.AsyncNetworkStream):
         self._connect_by = connect_by
         self._tls: ssl.SSLObject | None = None
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._reads = 0
         self.spoiled = False
         """Whether no further call may use this connection."""
 
@@ -186,8 +189,9 @@ class Stream(httpcore.AsyncNetworkStream):
             await asyncio.get_running_loop().sock_sendall(self._socket, data)
 
     async def _receive(self, max_bytes: int) -> bytes:
-        # If data is always there, sock_recv never waits, and a deadline would not be noticed.
-        await asyncio.sleep(0)
+        self._reads += 1
+        if self._reads % READS_IN_A_ROW == 0:
+            await asyncio.sleep(0)
         return await asyncio.get_running_loop().sock_recv(self._socket, max_bytes)
 
 

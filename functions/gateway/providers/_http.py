@@ -60,7 +60,9 @@ class HttpProvider:
         except GatewayError as error:
             report_failure(call, f"{error.message} {error.__cause__!r}" if error.__cause__ else error.message)
             raise
-        return self._read(call, reply._replace(body=reply.body.removeprefix(BOM)), credential, settings)
+        if reply.body.startswith(BOM):
+            reply = reply._replace(body=reply.body[len(BOM) :])
+        return self._read(call, reply, credential, settings)
 
     async def _ask(self, call: ProviderCall, settings: HttpSettings) -> tuple[Credential, HttpReply]:
         deadline = time.monotonic() + call.timeout

@@ -58,7 +58,7 @@ def read_vectors(call: ProviderCall, embeddings: Sequence[msgspec.Raw]) -> tuple
     """
     _check_count(call, embeddings)
     size = FLOAT32 * (call.dimensions or call.native_dimensions)
-    return tuple(_vector(embedding, size) for embedding in embeddings)
+    return tuple([_vector(embedding, size) for embedding in embeddings])
 
 
 def _check_count(call: ProviderCall, found: Sized) -> None:
