@@ -1,7 +1,7 @@
 """The whole HTTP interface. Layers that a request passes, outermost first:
 
 1. `functions/api.py`: Mangum makes an ASGI request of API Gateway's event.
-2. `RequestIdMiddleware`: the request gets its id, and every answer carries it.
+2. `OutermostMiddleware`: the request gets its id, every answer carries it, and no failure goes unanswered.
 3. CORS, where pages of other origins are allowed: it answers preflight requests, which belong to no dialect.
 4. FastAPI's routes: the dialects in the order of `ROUTERS`, then the OpenAPI page.
 5. `dialects/_router.py`: a dependency of every endpoint makes the request's context, which knows no FastAPI.
@@ -24,8 +24,9 @@ from gateway import openapi
 from gateway.core.errors import GatewayError, MethodNotAllowed, ResourceNotFound
 from gateway.core.shown import shown
 from gateway.dialects import azure, azure_openai, ctyun, gemini, gemini_models, openai
-from gateway.dialects._answer import answer
+from gateway.dialects._answer import answer, answer_unforeseen
 from gateway.dialects._context import Dialect, RequestContext, request_id_of
+from gateway.dialects._response import Response as DialectResponse
 from gateway.dialects._router import DialectRoute, context_of, to_fastapi
 from gateway.operations.gateway import Gateway
 
@@ -88,7 +89,7 @@ def create_app(gateway: Gateway, *, cors_origins: Sequence[str] = ()) -> FastAPI
     app.add_exception_handler(METHOD_NOT_ALLOWED, unmatched)
     if cors_origins:
         add_cors(app, cors_origins)
-    app.add_middleware(RequestIdMiddleware)
+    app.add_middleware(OutermostMiddleware)
     return app
 
 
@@ -106,8 +107,11 @@ def add_cors(app: FastAPI, origins: Sequence[str]) -> None:
     )
 
 
-class RequestIdMiddleware:
-    """Gives every request an id, `request.state.request_id`, and every answer the header `x-request-id`."""
+class OutermostMiddleware:
+    """Gives every request an id, `request.state.request_id`, and every answer the header `x-request-id`.
+
+    Whatever is raised below it, the client gets an answer that it can read.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -115,13 +119,30 @@ class RequestIdMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request_id = request_id_of(scope.get("aws.context"))
         scope.setdefault("state", {})["request_id"] = request_id
+        has_begun = False
 
         async def send_with_id(message: Message) -> None:
+            nonlocal has_begun
             if message["type"] == "http.response.start":
+                has_begun = True
                 MutableHeaders(scope=message).setdefault("x-request-id", request_id)
             await send(message)
 
-        await self.app(scope, receive, send_with_id)
+        try:
+            await self.app(scope, receive, send_with_id)
+        except Exception:
+            if has_begun:
+                raise
+            await to_fastapi(_last_resort(scope, request_id))(scope, receive, send_with_id)
+
+
+def _last_resort(scope: Scope, request_id: str) -> DialectResponse:
+    """The answer to what was raised outside the dialects' routes; to be called where it is caught."""
+    try:
+        dialect = _dialect_of(Request(scope))
+    except Exception:  # noqa: BLE001  (it may be this very thing that fails)
+        dialect = openai.DIALECT
+    return answer_unforeseen(dialect, request_id, scope["method"])
 
 
 async def unmatched(request: Request, exception: Exception) -> Response:

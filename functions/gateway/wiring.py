@@ -25,6 +25,7 @@ from gateway.stores.catalogue import TableCatalogue
 from gateway.stores.large_answers import BucketLargeAnswers
 from gateway.stores.provider_keys import SecretProviderKeys
 from gateway.stores.rate_limits import TIMEOUT, SharedRateLimits, TableCounters
+from gateway.stores.read_limits import OwnReadLimits
 from gateway.stores.vector_cache import TableVectorCache
 from gateway.vocabularies import vocabulary_at_hand
 
@@ -47,6 +48,7 @@ def wire_api(settings: Settings, environment: Mapping[str, str]) -> Gateway:
         embed=embed,
         models=Models(region=settings.stage, catalogue=embed.catalogue),
         large_answers=BucketLargeAnswers(Bucket(aws, settings.files_bucket)),
+        reads=OwnReadLimits(time.time),
         stages=settings.stages,
     )
 

@@ -92,6 +92,7 @@ CAUSES: Sequence[Cause] = (
             retry_after=12.5,
             limited_by="requests",
         ),
+        EVERYWHERE,
     ),
     Cause(
         "The model's provider refused the request; the message is its own, and the code where it gave one.",

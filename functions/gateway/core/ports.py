@@ -116,6 +116,13 @@ class RateLimits(Protocol):
         """Begin to replace the reservation's estimate by what was used; to be called once."""
 
 
+class ReadLimits(Protocol):
+    """A bound on requests that embed nothing, such as lists of models."""
+
+    def take(self, workspace: str) -> None:
+        """Count one; raises `AllowanceExhausted`."""
+
+
 class CachedVector(msgspec.Struct, frozen=True, kw_only=True):
     """A vector, native length, with the tokens its input had."""
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from gateway.core.caller import Caller
 from gateway.core.embedding import CacheUse, Embedded, EmbeddingRequest
-from gateway.core.errors import GatewayError
+from gateway.core.errors import GatewayError, InternalError
 from gateway.core.facts import NOTHING_DONE, Facts
 from gateway.core.ports import PendingWrite
 from gateway.dialects._response import Response
@@ -23,6 +23,12 @@ Body = TypeVar("Body", bound=BaseModel)
 
 RENDERING_TIME = 1.5
 """Seconds that are kept for the answer, or the error, before Lambda ends the invocation."""
+
+
+UNFORESEEN = "The gateway failed. Try again; if it stays, give its operator the request id."
+
+READING = {"GET", "HEAD", "OPTIONS"}
+"""Methods that embed nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +51,12 @@ class Dialect:
     base64: bool = True
     paths: tuple[str, ...] = ()
     vector_fields: tuple[bytes, ...] = (b"embedding",)
+    last_words: Response = field(init=False)
+    """What is sent when not even an error can be rendered."""
+
+    def __post_init__(self) -> None:
+        """Render the last words now, while everything works."""
+        object.__setattr__(self, "last_words", self.render_error(InternalError(UNFORESEEN)))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -82,9 +94,12 @@ class RequestContext:
     async def authenticate(self) -> None:
         """Find out who asks, and whether the region in the path, if any, is this stage's.
 
-        Raises `Unauthenticated`, `StoreUnavailable`, `WrongRegion`, `ResourceNotFound`.
+        Raises `Unauthenticated`, `StoreUnavailable`, `WrongRegion`, `ResourceNotFound`, and `AllowanceExhausted` for
+        who reads too much.
         """
         self.known_caller = await self.gateway.authenticate(self._credential())
+        if self.method in READING:
+            self.gateway.reads.take(self.known_caller.workspace.name)
         self.gateway.check_region(self.path_params.get("region"))
         if self.shared_with and self.known_caller.dialect == self.shared_with.name:
             self.dialect = self.shared_with
@@ -102,6 +117,14 @@ class RequestContext:
         served = await self.gateway.embed(request, self.caller, self.pending, seconds_left=seconds_left)
         self.facts += served.facts
         return served.embedded
+
+    async def count_refused(self) -> None:
+        """Count a request that was refused before it was counted; raises `AllowanceExhausted`.
+
+        Who is not known has nothing to count against, and reading is limited apart.
+        """
+        if self.known_caller and self.method not in READING and self.facts.allowance is None:
+            self.facts += Facts(allowance=await self.gateway.count_request(self.known_caller))
 
     def render(self, error: GatewayError) -> Response:
         """The error in the words of the dialect; what was done until then is added to `facts`."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from gateway.core.caller import Caller
-from gateway.core.ports import LargeAnswers
+from gateway.core.ports import LargeAnswers, ReadLimits
 from gateway.core.rate_limit import Reservation
 from gateway.core.stages import Stages, check_region
 from gateway.operations.authenticate import Authenticate
@@ -20,11 +20,16 @@ class Gateway:
     embed: Embed
     models: Models
     large_answers: LargeAnswers
+    reads: ReadLimits
     stages: Stages
 
     def remaining(self, caller: Caller) -> Reservation:
         """What is left of the caller's allowance, as far as this function knows without asking."""
         return self.embed.rate_limits.remaining(caller.workspace.name, caller.workspace.limits)
+
+    async def count_request(self, caller: Caller) -> Reservation:
+        """Count a request that embeds nothing; raises `AllowanceExhausted`."""
+        return await self.embed.rate_limits.reserve(caller.workspace.name, caller.workspace.limits, 0)
 
     def check_region(self, wanted: str | None) -> None:
         """A region that a path names must be this stage's; raises `WrongRegion`, `ResourceNotFound`."""

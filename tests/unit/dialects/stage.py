@@ -20,6 +20,7 @@ from gateway.operations.authenticate import Authenticate
 from gateway.operations.embed import Embed
 from gateway.operations.gateway import Gateway
 from gateway.operations.models import Models
+from gateway.stores.read_limits import OwnReadLimits
 from tests.fakes.echo_provider import EchoProvider
 from tests.fakes.models import make_model, make_provider
 
@@ -43,6 +44,9 @@ class Stage:
     """Called where keys are looked up: the one place every request passes."""
     throttles: GatewayError | None = None
     vocabularies: Vocabularies = none_at_hand
+    reserved: list[int] = field(default_factory=list)
+    """The tokens of each request that was counted."""
+    reads: OwnReadLimits = field(default_factory=lambda: OwnReadLimits(lambda: 0.0))
     kept: dict[bytes, CachedVector] = field(default_factory=dict)
     answers: list[bytes] = field(default_factory=list)
 
@@ -62,6 +66,7 @@ class Stage:
     async def reserve(self, workspace: str, limits: Limits, tokens: int) -> Reservation:
         if self.throttles:
             raise self.throttles
+        self.reserved.append(tokens)
         return untouched(workspace, limits, tokens)
 
     def remaining(self, workspace: str, limits: Limits) -> Reservation:
@@ -101,6 +106,7 @@ class Stage:
             ),
             models=Models(region=self.region, catalogue=self),
             large_answers=self,
+            reads=self.reads,
             stages=self.stages,
         )
 
