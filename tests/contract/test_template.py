@@ -209,6 +209,12 @@ def test_no_policy_is_about_more_than_one_store() -> None:
             assert len(services) == 1
 
 
+def test_a_nested_stack_is_given_every_parameter_that_it_has_and_no_other() -> None:
+    for stack in resources_of("AWS::CloudFormation::Stack").values():
+        properties = stack["Properties"]
+        assert properties["Parameters"].keys() == read_template(properties["TemplateURL"])["Parameters"].keys()
+
+
 def test_every_alarm_says_in_a_sentence_from_where_on_it_is_too_much() -> None:
     alarms = resources_of("AWS::CloudWatch::Alarm", "infra/alarms.yaml")
 
