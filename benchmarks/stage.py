@@ -16,7 +16,7 @@ KEY_ID, SECRET = "bench001", "0123456789abcdefghijABCDEFGHIJkl"
 KEY = f"egw_{WORKSPACE}_{KEY_ID}_{SECRET}0TykB3"
 """The key of the workspace; its last six characters are a checksum."""
 
-TABLE_KEYS = {"catalogue": ("pk", "sk"), "vectors": ("key",), "allowances": ("window",)}
+TABLE_KEYS = {"catalogue": ("pk", "sk"), "vectors": ("key",), "usage": ("account", "minute")}
 """Tables by name, with the attributes of their keys."""
 
 WORKSPACES_PREFIX = "stack/workspaces/"
@@ -43,7 +43,7 @@ def environment(addresses: Addresses) -> dict[str, str]:
         "STAGE": "eu",
         "CATALOGUE_TABLE": "catalogue",
         "VECTOR_CACHE_TABLE": "vectors",
-        "ALLOWANCES_TABLE": "allowances",
+        "USAGE_TABLE": "usage",
         "API_KEYS_SECRET_PREFIX": WORKSPACES_PREFIX,
         "PROVIDER_KEYS_SECRET_PREFIX": PROVIDERS_PREFIX,
         "FILES_BUCKET": "files",

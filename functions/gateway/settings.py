@@ -17,7 +17,7 @@ class Settings:
     """The region whose vectors this stage computes: one of `stages`."""
     catalogue_table: str
     vector_cache_table: str
-    allowances_table: str
+    usage_table: str
     api_keys_secret_prefix: str
     provider_keys_secret_prefix: str
     files_bucket: str
@@ -45,7 +45,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         stage=environment["STAGE"],
         catalogue_table=environment["CATALOGUE_TABLE"],
         vector_cache_table=environment["VECTOR_CACHE_TABLE"],
-        allowances_table=environment["ALLOWANCES_TABLE"],
+        usage_table=environment["USAGE_TABLE"],
         api_keys_secret_prefix=environment["API_KEYS_SECRET_PREFIX"],
         provider_keys_secret_prefix=environment["PROVIDER_KEYS_SECRET_PREFIX"],
         files_bucket=environment["FILES_BUCKET"],

@@ -23,8 +23,9 @@ from gateway.settings import Settings
 from gateway.stores.api_keys import SecretApiKeys
 from gateway.stores.catalogue import TableCatalogue
 from gateway.stores.large_answers import BucketLargeAnswers
+from gateway.stores.minute_counters import TableCounters
 from gateway.stores.provider_keys import SecretProviderKeys
-from gateway.stores.rate_limits import TIMEOUT, SharedRateLimits, TableCounters
+from gateway.stores.rate_limits import TIMEOUT, SharedRateLimits
 from gateway.stores.read_limits import OwnReadLimits
 from gateway.stores.vector_cache import TableVectorCache
 from gateway.vocabularies import vocabulary_at_hand
@@ -117,7 +118,7 @@ def _ssl_context() -> SSLContext:
 
 def _rate_limits(aws: AwsClient, settings: Settings) -> SharedRateLimits:
     return SharedRateLimits(
-        TableCounters(DynamoDb(aws, timeout=TIMEOUT), table=settings.allowances_table),
+        TableCounters(DynamoDb(aws, timeout=TIMEOUT), table=settings.usage_table),
         clock=time.time,
         on_fallback=lambda reason: telemetry.degraded("AllowanceFallbacks", reason),
     )

@@ -1,89 +1,105 @@
-"""One warm function among many that reserve at once: `python hammer.py ENDPOINT KEY_ID SECRET TABLE SEED`.
+"""One warm function among many that reserve at once.
 
-Prints, as JSON, `[workspace, window, reserved, used]` of every request it was admitted.
+    python -m tests.contract.hammer ENDPOINT KEY_ID SECRET TABLE SEED PLAY
+
+It uses up minute after minute, as fast as it can. Prints, as JSON, `[account, window, reserved, used]` of every request
+that it was admitted.
 """
 
 import asyncio
-import json
 import random
 import sys
 from contextlib import closing
 
+import msgspec
+
 from gateway.aws.dynamodb import DynamoDb
 from gateway.aws.signing import Credentials
-from gateway.core.caller import Limits
+from gateway.core.caller import Caller, Limits, Workspace
 from gateway.core.errors import AllowanceExhausted
-from gateway.core.ports import PendingWrite
-from gateway.stores.rate_limits import SharedRateLimits, TableCounters
+from gateway.stores.minute_counters import TableCounters
+from gateway.stores.rate_limits import SharedRateLimits
 from tests.fakes.aws import make_aws
+from tests.fakes.models import make_caller
 
-WINDOWS = (1_000, 1_001)
-ENOUGH = 1_000_000
-LIMITS = {
-    "by-requests": Limits(requests=40, tokens=ENOUGH),
-    "by-tokens": Limits(requests=ENOUGH, tokens=2_000),
-    "settling": Limits(requests=ENOUGH, tokens=2_000),
-}
-LARGEST = 100
-"""Tokens of a request of `settling`; the other workspaces always ask for `EVEN`."""
-EVEN = 50
-MAX_PENDING = 3
-"""Corrections under way at once."""
 REFUSALS = 4
-"""After so many in a row, a function believes that nothing is left."""
+"""After so many in a row, a function believes that nothing is left of a minute."""
 
 Admitted = tuple[str, int, int, int]
 
 
-async def hammer(allowances: dict[int, SharedRateLimits], seed: int) -> list[Admitted]:
-    """Reserve in every workspace and window, in turn, until nothing is left."""
-    dice = random.Random(seed)
-    admitted: list[Admitted] = []
-    asked = [(workspace, window) for workspace in LIMITS for window in WINDOWS]
-    dice.shuffle(asked)
-    pending: list[PendingWrite] = []
-    refusals = dict.fromkeys(asked, 0)
-    while asked := [drain for drain in asked if refusals[drain] < REFUSALS]:
-        for workspace, window in asked:
-            try:
-                admitted.append(await _request(allowances[window], workspace, window, dice, pending))
-                refusals[workspace, window] = 0
-            except AllowanceExhausted:
-                refusals[workspace, window] += 1
-    _finish(pending, 0)
-    return admitted
+class Load(msgspec.Struct, frozen=True, kw_only=True):
+    """What is asked in one workspace: requests that reserve `smallest` to `largest` tokens, each of them used `factor`
+    times, or at random up to that.
+    """
+
+    workspace: str
+    limits: Limits
+    smallest: int
+    largest: int
+    factor: float = 1.0
+    at_random: bool = False
+
+    def used(self, reserved: int, dice: random.Random) -> int:
+        """What a request turns out to use."""
+        most = round(reserved * self.factor)
+        return dice.randint(0, most) if self.at_random else most
 
 
-async def _request(
-    allowances: SharedRateLimits, workspace: str, window: int, dice: random.Random, pending: list[PendingWrite]
-) -> Admitted:
-    """Reserve and settle; what is written at once overlaps the requests that follow, as it overlaps rendering."""
-    tokens = dice.randint(1, LARGEST) if workspace == "settling" else EVEN
-    reservation = await allowances.reserve(workspace, LIMITS[workspace], tokens)
-    if reservation.local:
-        sys.exit("DynamoDB could not be asked.")
-    used = dice.randint(0, tokens) if workspace == "settling" else tokens
-    pending.append(allowances.settle(reservation, used))
-    _finish(pending, MAX_PENDING)
-    return workspace, window, tokens, used
+class Play(msgspec.Struct, frozen=True):
+    """What every function does: all loads, in every window, one after another."""
+
+    loads: tuple[Load, ...]
+    windows: tuple[int, ...]
 
 
-def _finish(pending: list[PendingWrite], left: int) -> None:
-    while len(pending) > left:
-        pending.pop(0)()
+class Function:
+    """A warm function whose clock is set by hand."""
+
+    def __init__(self, dynamodb: DynamoDb, table: str) -> None:
+        self._window = 0
+        self.rate_limits = SharedRateLimits(
+            TableCounters(dynamodb, table=table), clock=lambda: self._window * 60.0 + 30, on_fallback=sys.exit
+        )
+
+    async def use_up(self, window: int, loads: tuple[Load, ...], dice: random.Random) -> list[Admitted]:
+        """Reserve and settle in every workspace, in turn, until nothing is left of that minute."""
+        self._window = window
+        admitted: list[Admitted] = []
+        refusals = dict.fromkeys(loads, 0)
+        while asked := [load for load in loads if refusals[load] < REFUSALS]:
+            for load in asked:
+                try:
+                    admitted.append(await self._request(load, dice))
+                    refusals[load] = 0
+                except AllowanceExhausted:
+                    refusals[load] += 1
+        return admitted
+
+    async def _request(self, load: Load, dice: random.Random) -> Admitted:
+        reserved = dice.randint(load.smallest, load.largest)
+        reservation = await self.rate_limits.reserve(_caller(load), reserved)
+        used = load.used(reserved, dice)
+        self.rate_limits.settle(reservation, used)()
+        return load.workspace, self._window, reserved, used
 
 
-def _allowances(dynamodb: DynamoDb, table: str, window: int) -> SharedRateLimits:
-    counters = TableCounters(dynamodb, table=table)
-    return SharedRateLimits(counters, clock=lambda: window * 60.0 + 30, on_fallback=print)
+def _caller(load: Load) -> Caller:
+    return make_caller(workspace=Workspace(name=load.workspace, limits=load.limits))
+
+
+async def hammer(function: Function, play: Play, dice: random.Random) -> list[Admitted]:
+    """Go through the whole play."""
+    loads = tuple(dice.sample(play.loads, len(play.loads)))
+    return [admitted for window in play.windows for admitted in await function.use_up(window, loads, dice)]
 
 
 def main() -> None:
-    endpoint, key_id, secret, table, seed = sys.argv[1:]
+    endpoint, key_id, secret, table, seed, play = sys.argv[1:]
     with closing(make_aws(endpoint, credentials=lambda: Credentials(key_id, secret))) as aws:
-        dynamodb = DynamoDb(aws, timeout=30)
-        allowances = {window: _allowances(dynamodb, table, window) for window in WINDOWS}
-        json.dump(asyncio.run(hammer(allowances, int(seed))), sys.stdout)
+        function = Function(DynamoDb(aws, timeout=30), table)
+        admitted = asyncio.run(hammer(function, msgspec.json.decode(play, type=Play), random.Random(seed)))
+    sys.stdout.buffer.write(msgspec.json.encode(admitted))
 
 
 if __name__ == "__main__":

@@ -143,7 +143,7 @@ def test_the_api_function_knows_every_stage() -> None:
 def test_every_table_is_on_demand_encrypted_and_says_what_becomes_of_it() -> None:
     tables = resources_of("AWS::DynamoDB::Table")
 
-    assert tables.keys() == {"CatalogueTable", "VectorCacheTable", "AllowancesTable"}
+    assert tables.keys() == {"CatalogueTable", "VectorCacheTable", "UsageTable"}
     for table in tables.values():
         assert table["Properties"]["BillingMode"] == "PAY_PER_REQUEST"
         assert table["Properties"]["SSESpecification"] == {"SSEEnabled": True}
@@ -154,7 +154,7 @@ def test_what_can_expire_does_and_what_matters_stays() -> None:
     tables = resources_of("AWS::DynamoDB::Table")
     expires = {"AttributeName": "expires_at", "Enabled": True}
 
-    for name in ("VectorCacheTable", "AllowancesTable"):
+    for name in ("VectorCacheTable", "UsageTable"):
         assert tables[name]["Properties"]["TimeToLiveSpecification"] == expires
     assert tables["CatalogueTable"]["DeletionPolicy"] == "Retain"
     assert tables["CatalogueTable"]["Properties"]["PointInTimeRecoverySpecification"] == {

@@ -3,12 +3,12 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from gateway.core.caller import KeyRecords, Limits, Workspace
+from gateway.core.caller import Caller, KeyRecords, Workspace
 from gateway.core.catalogue import Catalogue, Model, Provider
 from gateway.core.errors import GatewayError, ProviderMisconfigured, StoreUnavailable
 from gateway.core.ports import CachedVector, PendingWrite, nothing_pending
 from gateway.core.rate_limit import Reservation
-from gateway.stores.rate_limits import Counts, LimitReached
+from gateway.stores.minute_counters import Counts, LimitReached, Minute, Write
 
 
 @dataclass
@@ -58,32 +58,36 @@ class MemoryCatalogue:
 
 @dataclass(frozen=True)
 class Counted:
-    """A correction that was counted when it was sent."""
+    """A write that was counted, or refused, when it was sent."""
 
-    counts: Counts
+    outcome: Counts | LimitReached
 
     def finish(self) -> Counts:
-        return self.counts
+        if isinstance(self.outcome, LimitReached):
+            raise self.outcome
+        return self.outcome
 
 
 @dataclass
 class MemoryCounters:
-    """The counters behind allowances, by workspace and window."""
+    """The counters behind allowances."""
 
-    windows: dict[tuple[str, int], Counts] = field(default_factory=dict)
+    minutes: dict[Minute, Counts] = field(default_factory=dict)
 
-    def take(self, workspace: str, window: int, *, tokens: int, limits: Limits) -> Counts:
-        before = self.windows.get((workspace, window), Counts())
-        after = before.plus(1, tokens)
-        if after.requests > limits.requests or after.tokens > limits.tokens:
-            raise LimitReached(before)
-        self.windows[workspace, window] = after
-        return after
-
-    def begin_correct(self, workspace: str, window: int, *, tokens: int) -> Counted:
-        after = self.windows.get((workspace, window), Counts()).plus(0, tokens)
-        self.windows[workspace, window] = after
+    def begin(self, write: Write) -> Counted:
+        before = self.minutes.get(write.minute, Counts())
+        after = before.plus(write.requests, write.tokens)
+        if write.limits and (
+            (write.requests and after.requests > write.limits.requests) or after.tokens > write.limits.tokens
+        ):
+            return Counted(LimitReached(write.minute.account, write.limits, before))
+        self.minutes[write.minute] = after
         return Counted(after)
+
+    def sum(self, window: int, account: str = "acme") -> Counts:
+        """What all shards of an account counted."""
+        of_account = [counts for at, counts in self.minutes.items() if (at.account, at.window) == (account, window)]
+        return Counts(sum(counts.requests for counts in of_account), sum(counts.tokens for counts in of_account))
 
 
 @dataclass
@@ -97,21 +101,21 @@ class OpenRateLimits:
     reserved: list[int] = field(default_factory=list)
     settled: list[int] = field(default_factory=list)
 
-    async def reserve(self, workspace: str, limits: Limits, tokens: int) -> Reservation:
+    async def reserve(self, caller: Caller, tokens: int) -> Reservation:
         if error := self.refuses(tokens):
             raise error
         self.reserved.append(tokens)
-        return self._left(workspace, limits, tokens)
+        return self._left(caller, tokens)
 
-    def remaining(self, workspace: str, limits: Limits) -> Reservation:
-        return self._left(workspace, limits, 0)
+    def remaining(self, caller: Caller) -> Reservation:
+        return self._left(caller, 0)
 
     def settle(self, reservation: Reservation, tokens: int) -> PendingWrite:
         return lambda: self.settled.append(tokens)
 
-    def _left(self, workspace: str, limits: Limits, tokens: int) -> Reservation:
+    def _left(self, caller: Caller, tokens: int) -> Reservation:
+        limits = caller.workspace.limits
         return Reservation(
-            workspace=workspace,
             window=0,
             tokens=tokens,
             limits=limits,

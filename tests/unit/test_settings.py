@@ -8,7 +8,7 @@ ENVIRONMENT = {
     "STAGE": "eu",
     "CATALOGUE_TABLE": "catalogue",
     "VECTOR_CACHE_TABLE": "cache",
-    "ALLOWANCES_TABLE": "allowances",
+    "USAGE_TABLE": "usage",
     "API_KEYS_SECRET_PREFIX": "stack/workspaces/",
     "PROVIDER_KEYS_SECRET_PREFIX": "stack/providers/",
     "FILES_BUCKET": "files",

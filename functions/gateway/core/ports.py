@@ -10,7 +10,7 @@ from typing import Protocol
 import msgspec
 
 from gateway.core import catalogue
-from gateway.core.caller import KeyRecords, Limits, OidcToken, Workspace
+from gateway.core.caller import Caller, KeyRecords, OidcToken, Workspace
 from gateway.core.catalogue import Catalogue, Route
 from gateway.core.embedding import EmbeddingResult, Input, Purpose, Vector
 from gateway.core.errors import InputTooLong
@@ -101,15 +101,15 @@ class ProviderKeys(Protocol):
 
 
 class RateLimits(Protocol):
-    """Counters of requests and tokens per workspace and minute."""
+    """Counters of requests and tokens per minute, of a workspace and of a key that has limits of its own."""
 
-    async def reserve(self, workspace: str, limits: Limits, tokens: int) -> Reservation:
+    async def reserve(self, caller: Caller, tokens: int) -> Reservation:
         """Take one request and `tokens` from this minute's allowance; raises `AllowanceExhausted`.
 
         Raises `RequestTooLarge` if `tokens` exceed the whole budget of a minute.
         """
 
-    def remaining(self, workspace: str, limits: Limits) -> Reservation:
+    def remaining(self, caller: Caller) -> Reservation:
         """What was left of this minute's allowance when this function last saw it; sends and takes nothing."""
 
     def settle(self, reservation: Reservation, tokens: int) -> PendingWrite:

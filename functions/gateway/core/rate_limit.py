@@ -1,21 +1,28 @@
-"""Requests and tokens per minute: estimate before the call, reserve, settle after it.
+"""Requests and tokens per minute: whose they are, and how they are divided over the places where they are counted.
 
 While DynamoDB answers, a clock minute (UTC) admits no more requests or reserved tokens than the limits, at any
-concurrency. A window is one such minute; it is counted in one place (see `stores/rate_limits.py`).
+concurrency. What turns out to have been used beyond the limit is taken from the minutes that follow.
 """
 
 import math
 import re
 import string
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import msgspec
 
-from gateway.core.caller import Limits
+from gateway.core.caller import Caller, Limits
 from gateway.core.embedding import Input
 
 WINDOW = 60
 """Seconds."""
+
+REQUESTS_PER_SHARD = 12_000
+"""Requests per minute that one item counts: 200 a second, of two writes each, where DynamoDB takes 1,000."""
+
+MAX_SHARDS = 128
+"""Enough for 1,536,000 requests per minute."""
 
 BYTES_PER_TOKEN = 3
 """Of letters, digits and spaces: English has four to five of them per token, code three to four."""
@@ -34,21 +41,84 @@ _FOREIGN = bytes(range(128, 256))
 _PLAIN_WORDS = re.compile(r"(?:^|\s)[A-Za-z0-9]")
 
 
-class Reservation(msgspec.Struct, frozen=True, kw_only=True):
-    """What was taken from a workspace's allowance, and what that left.
+class Account(NamedTuple):
+    """Whose requests and tokens are counted together. `owner` is `workspace` or `key`, as a refusal names it."""
 
-    `remaining_*` are after this request; `resets_in` is seconds until the window ends.
-    `local` says that the shared counter could not be reached and this function's own fallback was used.
+    name: str
+    limits: Limits
+    owner: str = "workspace"
+
+
+class Share(NamedTuple):
+    """What a request takes from one shard of an account; `limits` are that shard's part of the account's.
+
+    `requests` is 1 in the first share of a request, and 0 in others.
     """
 
-    workspace: str
+    account: str
+    shard: int
+    requests: int
+    tokens: int
+    limits: Limits
+
+
+class Reservation(msgspec.Struct, frozen=True, kw_only=True):
+    """What was taken from a caller's allowance, and what that left.
+
+    `limits` and `remaining_*` are the tighter ones where a key has limits of its own; `remaining_*` are after this
+    request. `resets_in` is seconds until the window ends. `local` says that the shared counters could not be reached
+    and this function's own count decided.
+    """
+
     window: int
     tokens: int
     limits: Limits
     remaining_requests: int
     remaining_tokens: int
     resets_in: float
+    shares: tuple[Share, ...] = ()
     local: bool = False
+
+
+def accounts_of(caller: Caller) -> tuple[Account, ...]:
+    """Everything that a caller's request is counted in."""
+    return (Account(caller.workspace.name, caller.workspace.limits),)
+
+
+def shards_of(limits: Limits) -> int:
+    """In how many shards an account with these limits is counted."""
+    return min(max(1, math.ceil(limits.requests / REQUESTS_PER_SHARD)), MAX_SHARDS)
+
+
+def part_of(limits: Limits, shard: int) -> Limits:
+    """What one shard may admit; the parts of all shards add up to the limits."""
+    shards = shards_of(limits)
+    return Limits(requests=_part(limits.requests, shard, shards), tokens=_part(limits.tokens, shard, shards))
+
+
+def shares_of(account: Account, tokens: int, first: int) -> tuple[Share, ...]:
+    """Where to count a request of so many tokens, beginning with the shard `first`.
+
+    One shard, unless the request needs more than half of its part: then it is spread, so that it is admitted although
+    others have used some of each.
+    """
+    shards = shards_of(account.limits)
+    if shards == 1:
+        return (Share(account.name, 0, 1, tokens, account.limits),)
+    half = account.limits.tokens // shards // 2
+    count = min(shards, max(1, math.ceil(tokens / half))) if half else shards
+    places = [(first + step) % shards for step in range(count)]
+    parts = [part_of(account.limits, shard) for shard in places]
+    taken = apportion(tokens, [part.tokens for part in parts])
+    return tuple(
+        Share(account.name, shard, int(shard == first), part, limits)
+        for shard, part, limits in zip(places, taken, parts, strict=True)
+    )
+
+
+def excess_after(change: int, count: int, limit: int) -> int:
+    """By how much a counter's excess over its limit grew (or shrank) when a change took it to `count`."""
+    return max(0, count - limit) - max(0, count - change - limit)
 
 
 def window_of(now: float) -> int:
@@ -97,3 +167,7 @@ def apportion(total: int, weights: Sequence[int]) -> tuple[int, ...]:
         parts.append(upto - given)
         given = upto
     return tuple(parts)
+
+
+def _part(limit: int, shard: int, shards: int) -> int:
+    return limit * (shard + 1) // shards - limit * shard // shards

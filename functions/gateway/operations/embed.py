@@ -14,7 +14,7 @@ from gateway.core.errors import GatewayError, ProviderMisbehaved, ProviderTimeou
 from gateway.core.facts import NOTHING_DONE, Facts
 from gateway.core.plan import Plan, make_plan
 from gateway.core.ports import CachedVector, CatalogueStore, PendingWrite, Provider, RateLimits, VectorCache
-from gateway.core.rate_limit import Reservation, apportion
+from gateway.core.rate_limit import Reservation, accounts_of, apportion
 from gateway.core.vectors import FLOAT32, normalise, shorten
 from gateway.core.vocabulary import Vocabularies, none_at_hand
 from gateway.telemetry import segment
@@ -118,9 +118,8 @@ class Embed:
         return await self.cache.get(distinct(plan.keys))
 
     async def _reserve(self, plan: Plan, caller: Caller, missing: Sequence[int]) -> Reservation:
-        workspace = caller.workspace
-        tokens = plan.tokens_to_reserve(workspace.limits.tokens, missing)
-        return await self.rate_limits.reserve(workspace.name, workspace.limits, tokens)
+        budget = min(account.limits.tokens for account in accounts_of(caller))
+        return await self.rate_limits.reserve(caller, plan.tokens_to_reserve(budget, missing))
 
     async def _compute(self, plan: Plan, missing: Sequence[int], end: float, computed: Computed) -> None:
         """Ask for what is missing; raises the first thing that went wrong, once all calls have ended."""

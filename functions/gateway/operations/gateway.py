@@ -25,11 +25,11 @@ class Gateway:
 
     def remaining(self, caller: Caller) -> Reservation:
         """What is left of the caller's allowance, as far as this function knows without asking."""
-        return self.embed.rate_limits.remaining(caller.workspace.name, caller.workspace.limits)
+        return self.embed.rate_limits.remaining(caller)
 
     async def count_request(self, caller: Caller) -> Reservation:
         """Count a request that embeds nothing; raises `AllowanceExhausted`."""
-        return await self.embed.rate_limits.reserve(caller.workspace.name, caller.workspace.limits, 0)
+        return await self.embed.rate_limits.reserve(caller, 0)
 
     def check_region(self, wanted: str | None) -> None:
         """A region that a path names must be this stage's; raises `WrongRegion`, `ResourceNotFound`."""

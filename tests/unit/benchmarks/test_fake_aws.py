@@ -80,16 +80,18 @@ def test_the_secret_of_the_workspace_has_its_key(session: boto3.Session, address
 
 
 def test_updates_add_up(dynamodb: Client) -> None:
+    key = {"account": {"S": "adder#0#19700101"}, "minute": {"S": "0001"}}
+
     for _ in range(2):
         reply = dynamodb.update_item(
-            TableName="allowances",
-            Key={"window": {"S": "adder#1"}},
+            TableName="usage",
+            Key=key,
             UpdateExpression="ADD tokens :tokens",
             ExpressionAttributeValues={":tokens": {"N": "5"}},
             ReturnValues="ALL_NEW",
         )
 
-    assert reply["Attributes"] == {"window": {"S": "adder#1"}, "tokens": {"N": "10"}}
+    assert reply["Attributes"] == {**key, "tokens": {"N": "10"}}
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,6 @@ from gateway.core.rate_limit import Reservation
 
 ALLOWANCES = [
     Reservation(
-        workspace="acme",
         window=7,
         tokens=tokens,
         limits=Limits(),

@@ -5,6 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core import rate_limit
+from gateway.core.caller import Limits
+from gateway.core.rate_limit import Account, part_of, shards_of, shares_of
 
 moments = st.floats(0, 4e9, allow_nan=False)
 
@@ -67,3 +69,55 @@ def test_only_plain_words_are_tokens_for_certain(item: str | tuple[int, ...], to
 @given(st.text())
 def test_what_is_certain_is_never_more_than_what_is_estimated(text: str) -> None:
     assert rate_limit.least_tokens(text) <= rate_limit.estimate_tokens(text)
+
+
+limits = st.builds(Limits, requests=st.integers(0, 2_000_000), tokens=st.integers(0, 10**9))
+DYNAMODB_WRITES = 1_000
+"""What DynamoDB takes of one item in a second."""
+
+
+@given(limits)
+def test_the_parts_of_all_shards_add_up_to_the_limits(whole: Limits) -> None:
+    parts = [part_of(whole, shard) for shard in range(shards_of(whole))]
+
+    assert sum(part.requests for part in parts) == whole.requests
+    assert sum(part.tokens for part in parts) == whole.tokens
+
+
+@given(limits, st.data())
+def test_a_request_up_to_the_whole_limit_fits_its_shards(whole: Limits, data: st.DataObject) -> None:
+    tokens, first = data.draw(st.integers(0, whole.tokens)), data.draw(st.integers(0, shards_of(whole) - 1))
+
+    shares = shares_of(Account("acme", whole), tokens, first)
+
+    assert sum(share.tokens for share in shares) == tokens
+    assert [share.requests for share in shares] == [1] + [0] * (len(shares) - 1)
+    assert len({share.shard for share in shares}) == len(shares)
+    for share in shares:
+        assert share.limits == part_of(whole, share.shard)
+        assert share.tokens <= share.limits.tokens
+
+
+@pytest.mark.parametrize(
+    ("requests", "shards"), [(0, 1), (500, 1), (12_000, 1), (12_001, 2), (100_000, 9), (1_000_000, 84)]
+)
+def test_no_item_is_written_more_often_than_dynamodb_takes(requests: int, shards: int) -> None:
+    """A request is two writes: what it reserves, and what it used."""
+    assert shards_of(Limits(requests=requests)) == shards
+    assert part_of(Limits(requests=requests), 0).requests * 2 / 60 < DYNAMODB_WRITES / 2
+
+
+def test_a_small_request_is_counted_in_one_place() -> None:
+    many = Account("acme", Limits(requests=1_000_000, tokens=100_000_000))
+
+    assert len(shares_of(many, 300_000, 5)) == 1
+
+
+@given(st.integers(-(10**6), 10**6), st.integers(0, 10**6), st.integers(0, 10**6))
+def test_what_a_change_adds_to_the_excess_is_what_another_change_takes_back(
+    change: int, count: int, limit: int
+) -> None:
+    there = rate_limit.excess_after(change, count, limit)
+
+    assert there == -rate_limit.excess_after(-change, count - change, limit)
+    assert abs(there) <= abs(change)

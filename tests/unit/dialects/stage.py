@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from gateway.app import create_app
 from gateway.core import api_key
 from gateway.core.api_key import ApiKey
-from gateway.core.caller import KeyRecord, KeyRecords, Limits, Workspace
+from gateway.core.caller import Caller, KeyRecord, KeyRecords, Limits, Workspace
 from gateway.core.catalogue import Catalogue, Model, Provider
 from gateway.core.errors import GatewayError
 from gateway.core.ports import CachedVector, PendingWrite, nothing_pending
@@ -63,14 +63,14 @@ class Stage:
     async def workspace(self, name: str) -> Workspace | None:
         return Workspace(name=name, dialect=self.dialect)
 
-    async def reserve(self, workspace: str, limits: Limits, tokens: int) -> Reservation:
+    async def reserve(self, caller: Caller, tokens: int) -> Reservation:
         if self.throttles:
             raise self.throttles
         self.reserved.append(tokens)
-        return untouched(workspace, limits, tokens)
+        return untouched(caller.workspace.limits, tokens)
 
-    def remaining(self, workspace: str, limits: Limits) -> Reservation:
-        return untouched(workspace, limits)
+    def remaining(self, caller: Caller) -> Reservation:
+        return untouched(caller.workspace.limits)
 
     def settle(self, reservation: Reservation, tokens: int) -> PendingWrite:
         return nothing_pending
@@ -128,10 +128,9 @@ class Stage:
         return (await self.send("GET", path)).json()
 
 
-def untouched(workspace: str, limits: Limits, tokens: int = 0) -> Reservation:
+def untouched(limits: Limits, tokens: int = 0) -> Reservation:
     """What is left of an allowance that nobody else uses."""
     return Reservation(
-        workspace=workspace,
         window=0,
         tokens=tokens,
         limits=limits,

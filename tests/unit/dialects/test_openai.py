@@ -387,9 +387,7 @@ async def test_two_thousand_and_forty_eight_inputs_are_served() -> None:
 
 async def test_an_exhausted_allowance_says_when_to_try_again() -> None:
     limits = Limits(requests=1, tokens=10)
-    error = errors.AllowanceExhausted(
-        "Enough.", retry_after=6.5, limited_by="requests", allowance=untouched("acme", limits)
-    )
+    error = errors.AllowanceExhausted("Enough.", retry_after=6.5, limited_by="requests", allowance=untouched(limits))
 
     response = await Stage(throttles=error).post("/v1/embeddings", model="echo", input="a")
 

@@ -664,7 +664,7 @@ async def test_the_facts_say_what_was_done() -> None:
         billed_tokens=2,
         upstream_calls=1,
         upstream_time=1.0,
-        allowance=await OpenRateLimits().reserve("acme", stage.workspace.limits, 3),
+        allowance=await OpenRateLimits().reserve(make_caller(workspace=stage.workspace), 3),
     )
 
 
@@ -698,7 +698,7 @@ async def test_a_request_that_cannot_be_planned_has_a_model() -> None:
 async def test_a_request_that_was_not_admitted_has_a_route_and_no_misses() -> None:
     stage = Stage()
     await stage.ask("known")
-    left = stage.rate_limits.remaining("acme", stage.workspace.limits)
+    left = stage.rate_limits.remaining(make_caller(workspace=stage.workspace))
     refusal = errors.AllowanceExhausted("wait", retry_after=3, limited_by="requests", allowance=left)
     stage.rate_limits.refuses = lambda _: refusal
     stage.provider.calls.clear()
