@@ -17,7 +17,7 @@ from typing import NoReturn
 from fastapi import FastAPI, Request, Response
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
-from starlette.routing import Match
+from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway import openapi
@@ -82,8 +82,7 @@ def create_app(gateway: Gateway, *, cors_origins: Sequence[str] = ()) -> FastAPI
     for router in ROUTERS:
         # `include_router` would make, and analyse, every route a second time.
         app.router.routes.extend(router.routes)
-    # Fixed paths go first: they are faster to find, and no template may match one.
-    app.router.routes.sort(key=lambda route: isinstance(route, DialectRoute) and "{" in route.path)
+    app.router.routes.sort(key=_rank)
     app.router.routes.extend(openapi.routes)
     app.add_exception_handler(NOT_FOUND, unmatched)
     app.add_exception_handler(METHOD_NOT_ALLOWED, unmatched)
@@ -91,6 +90,13 @@ def create_app(gateway: Gateway, *, cors_origins: Sequence[str] = ()) -> FastAPI
         add_cors(app, cors_origins)
     app.add_middleware(OutermostMiddleware)
     return app
+
+
+def _rank(route: BaseRoute) -> tuple[bool, bool]:
+    """Fixed paths first: they are faster to find, and no template may match one. Lists are asked for seldom."""
+    if not isinstance(route, DialectRoute):
+        return False, False
+    return "{" in route.path, "GET" in (route.methods or ())
 
 
 def add_cors(app: FastAPI, origins: Sequence[str]) -> None:

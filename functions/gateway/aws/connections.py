@@ -11,7 +11,7 @@ import select
 import ssl
 import time
 from collections.abc import Callable, Mapping
-from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection, IncompleteRead
+from http.client import HTTPConnection, HTTPException, HTTPMessage, HTTPResponse, HTTPSConnection, IncompleteRead
 from socket import socket
 from threading import Lock
 from typing import Any, Final, NamedTuple
@@ -49,10 +49,10 @@ class Endpoint(NamedTuple):
 
 
 class AwsReply(NamedTuple):
-    """One HTTP reply. Names of `headers` are in lower case."""
+    """One HTTP reply. Its `headers` are found whatever the case of their names."""
 
     status: int
-    headers: Mapping[str, str]
+    headers: HTTPMessage
     body: bytes
 
 
@@ -112,7 +112,7 @@ class Connection:
         self._wait_until(deadline)
         self.is_reusable = not (response.will_close or _has_surplus(response))
         body = b"".join(self._pieces(response, deadline, max_bytes))
-        return AwsReply(response.status, {name.lower(): value for name, value in response.headers.items()}, body)
+        return AwsReply(response.status, response.headers, body)
 
     def _pieces(self, response: HTTPResponse, deadline: float, max_bytes: int) -> list[bytes]:
         pieces: list[bytes] = []

@@ -12,7 +12,7 @@ AwsError
 """
 
 import re
-from collections.abc import Mapping
+from http.client import HTTPMessage
 
 import msgspec
 
@@ -93,7 +93,7 @@ class _ErrorBody(msgspec.Struct):
     item: msgspec.Raw = msgspec.field(default=msgspec.Raw(), name="Item")
 
 
-def read_error(status: int, headers: Mapping[str, str], body: bytes) -> AwsError:
+def read_error(status: int, headers: HTTPMessage, body: bytes) -> AwsError:
     """The error that a reply describes in JSON (its code is in a header or in `__type`) or, for S3, in XML."""
     described = _read_body(body)
     code = _code(headers.get("x-amzn-errortype") or described.type) or f"HTTP{status}"

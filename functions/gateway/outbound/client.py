@@ -10,7 +10,6 @@ import zlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from functools import lru_cache
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpcore
 import httpx
@@ -38,8 +37,7 @@ MAX_IDLE_TIME = 240.0
 """Seconds. A NAT gateway forgets connections after 350, and says so only to the next call."""
 
 # Digits and base64 shrink little: decompressing would cost more than the bytes it saves.
-HEADERS = {"accept-encoding": "identity", "user-agent": "embeddings-gateway"}
-
+HEADERS = {"accept": "*/*", "accept-encoding": "identity", "user-agent": "embeddings-gateway"}
 
 _GZIP_OR_ZLIB = 32
 """zlib's number for finding out which of the two a body has."""
@@ -66,11 +64,9 @@ class HttpClient:
                 resolve=resolve, allow_loopback=allow_loopback, connect_timeout=connect_timeout
             ),
         )
-        self._client = httpx.AsyncClient(
+        self._client = _Client(
             transport=_Transport(pool),
-            headers=HEADERS,
-            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
-            timeout=None,  # noqa: S113  (asyncio.timeout is around the whole call)
+            timeout=None,  # asyncio.timeout is around the whole call
             trust_env=False,
         )
 
@@ -98,7 +94,7 @@ class HttpClient:
 
     def _request(self, call: HttpCall) -> httpx.Request:
         url, headers = _checked(call.url, tuple(call.headers.items()), allow_loopback=self._allow_loopback)
-        return self._client.build_request(call.method, url, headers=headers, content=call.body)
+        return httpx.Request(call.method, url, headers=headers, content=call.body)
 
     async def _exchange(self, request: httpx.Request, limit: int, progress: Progress) -> HttpReply:
         """One request and its reply; httpcore's errors become ours here."""
@@ -116,18 +112,20 @@ class HttpClient:
             raise BadHeader("h11 cannot send this call.") from None  # its message repeats a header's value
 
 
-async def _read(response: httpx.Response, limit: int) -> bytearray:
+async def _read(response: httpx.Response, limit: int) -> bytes:
     """The body, of at most `limit` bytes; proxies compress it though asked not to."""
     expand = _expander(response.headers.get("content-encoding", "identity").strip().lower())
-    body = bytearray()
+    parts: list[bytes] = []
+    size = 0
     async for part in response.aiter_raw():
         try:
-            body += expand(part, limit + 1 - len(body))
+            parts.append(expand(part, limit + 1 - size))
         except zlib.error as error:
             raise MalformedReply("its compression is broken") from error
-        if len(body) > limit:
+        size += len(parts[-1])
+        if size > limit:
             raise ReplyTooLarge(f"it is longer than {limit} bytes")
-    return body
+    return b"".join(parts)
 
 
 def _expander(encoding: str) -> Callable[[bytes, int], bytes]:
@@ -146,9 +144,20 @@ def _checked(
     """Where calls of this kind go, and their headers; raises `AddressRefused`, `BadHeader`."""
     check_url(url.partition("?")[0], allow_loopback=allow_loopback)
     try:
-        return httpx.URL(url), encode_headers(dict(headers))
+        return httpx.URL(url), encode_headers(HEADERS | dict(headers))
     except httpx.InvalidURL as error:
         raise AddressRefused(f"{url!r} is not a URL: {error}.") from error
+
+
+class _NoCookies(httpx.Cookies):
+    """Keeps none. To find out that there is none, httpx would read the headers of each call and reply again."""
+
+    def extract_cookies(self, response: httpx.Response) -> None:
+        """Leave them where they are."""
+
+
+class _Client(httpx.AsyncClient):
+    cookies = _NoCookies()  # type: ignore[override]  # a property there, as constant as this
 
 
 class _Transport(httpx.AsyncBaseTransport):

@@ -45,7 +45,7 @@ class HttpReply(NamedTuple):
     """What came back. Names of `headers` are in lower case; repeated ones are joined by a comma."""
 
     status: int
-    body: bytes | bytearray
+    body: bytes
     headers: Mapping[str, str] = MappingProxyType({})
 
 

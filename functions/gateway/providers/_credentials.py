@@ -21,7 +21,7 @@ class Credential(Protocol):
     def apply(self, call: HttpCall) -> HttpCall:
         """The call with the credential in it. Every other header is there already, so that a signature can cover it."""
 
-    def conceal(self, text: bytes | bytearray) -> bytes | bytearray:
+    def conceal(self, text: bytes) -> bytes:
         """A vendor's reply with the secret taken out, in case the vendor repeats it."""
 
 
@@ -39,7 +39,7 @@ class NoCredential:
     def apply(self, call: HttpCall) -> HttpCall:
         return call
 
-    def conceal(self, text: bytes | bytearray) -> bytes | bytearray:
+    def conceal(self, text: bytes) -> bytes:
         return text
 
 
@@ -55,7 +55,7 @@ class KeyCredential:
         value = f"{self.scheme} {self.key}".lstrip()
         return msgspec.structs.replace(call, headers={**call.headers, self.header: value})
 
-    def conceal(self, text: bytes | bytearray) -> bytes | bytearray:
+    def conceal(self, text: bytes) -> bytes:
         return text.replace(self.key.encode(), b"[key]")
 
 

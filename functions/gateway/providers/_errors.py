@@ -199,7 +199,7 @@ SPECIAL_STATUSES: Mapping[int, _Cause] = {
 }
 
 
-def read_error_body(body: bytes | bytearray) -> VendorError | None:
+def read_error_body(body: bytes) -> VendorError | None:
     """What is wrong according to a reply; `None` if it does not say so in JSON."""
     try:
         return _vendor_error(msgspec.json.decode(body))
@@ -301,7 +301,7 @@ class _GoogleReply(msgspec.Struct):
     error: _GoogleError
 
 
-def _retry_delay(body: bytes | bytearray) -> float | None:
+def _retry_delay(body: bytes) -> float | None:
     """google.rpc.RetryInfo's `retryDelay`, such as `38s` or `0.5s`."""
     try:
         found = msgspec.json.decode(body, type=_GoogleReply | list[_GoogleReply])

@@ -70,15 +70,7 @@ class TableVectorCache:
         """Those that are known; fewer, or none, when DynamoDB is slow or broken."""
         found = {key: vector for key in keys if (vector := self._memory.get(key))}
         missing: list[Ask] = [{"key": {"B": key}} for key in dict.fromkeys(keys) if key not in found]
-
-        def send(keys: Sequence[Ask]) -> BatchGet[_Item]:
-            return self._dynamodb.begin_batch_get(self._table, keys, _Item, attributes=_ATTRIBUTES)
-
-        def take(page: BatchPage[_Item]) -> Sequence[Ask]:
-            found.update(self._vectors(page.items))
-            return page.unprocessed
-
-        self._begin(missing, BatchPipeline(send, take, MAX_KEYS, self._reading))()
+        self._begin(missing, BatchPipeline(self._send_keys, partial(self._take, found), MAX_KEYS, self._reading))()
         return found
 
     def put(self, vectors: Mapping[bytes, CachedVector], ttl: int) -> PendingWrite:
@@ -89,11 +81,17 @@ class TableVectorCache:
         for key, vector in vectors.items():
             self._memory.put(key, vector, expires_at)
         items = [_to_send(key, vector, expires_at) for key, vector in vectors.items()]
+        return self._begin(items, BatchPipeline(self._send_items, lambda left_out: left_out, MAX_ITEMS, self._writing))
 
-        def send(items: Sequence[Ask]) -> BatchPut:
-            return self._dynamodb.begin_batch_put(self._table, items)
+    def _send_keys(self, keys: Sequence[Ask]) -> BatchGet["_Item"]:
+        return self._dynamodb.begin_batch_get(self._table, keys, _Item, attributes=_ATTRIBUTES)
 
-        return self._begin(items, BatchPipeline(send, lambda unprocessed: unprocessed, MAX_ITEMS, self._writing))
+    def _take(self, found: dict[bytes, CachedVector], page: BatchPage["_Item"]) -> Sequence[Ask]:
+        found.update(self._vectors(page.items))
+        return page.unprocessed
+
+    def _send_items(self, items: Sequence[Ask]) -> BatchPut:
+        return self._dynamodb.begin_batch_put(self._table, items)
 
     def _begin(self, asks: Sequence[Ask], pipeline: "BatchPipeline[Any]") -> PendingWrite:  # of whichever pages
         """Send the first batches; the rest is sent, and every reply read, when the result is called."""

@@ -87,7 +87,6 @@ async def test_a_call_says_what_it_must_and_nothing_else(client: HttpClient) -> 
     assert line == "POST /a?b=c HTTP/1.1"
     assert {name.lower(): value for name, _, value in (header.partition(": ") for header in headers)} == {
         "host": f"127.0.0.1:{port}",
-        "connection": "keep-alive",
         "accept": "*/*",
         "accept-encoding": "identity",
         "user-agent": "embeddings-gateway",

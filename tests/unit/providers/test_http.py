@@ -290,7 +290,7 @@ async def test_a_credential_is_given_the_call_as_it_is_sent(vendor: RunningVendo
             self.signed.append(call)
             return msgspec.structs.replace(call, headers={**call.headers, "authorization": f"Bearer {KEY}"})
 
-        def conceal(self, text: bytes | bytearray) -> bytes | bytearray:
+        def conceal(self, text: bytes) -> bytes:
             return text
 
     credentials = Signing()
