@@ -24,6 +24,13 @@ PIECE = 65_536  # characters tokenized at a time
 # among the marks but the opening one is not: "[SEP]" and its like, written in a text, are read as one token.
 SEAM = re.compile(r"(?<=[ \t\n\r!-/:-@\\\]-`{-~\u2010-\u2027\u3001-\u3003\u3008-\u3011\u4e00-\u9fff])|(?=\[)")
 
+LONG_WORD = 2_000  # characters; the vocabulary reads every word of more than 100 as one token, [UNK]
+
+# Letters and digits, none of them Chinese: whatever separates words is not among them. A match begins where a word
+# does, or a text of many words that are nearly too long would be searched again from every letter.
+LETTER = r"[^\W_\u3400-\u9fff\uf900-\ufaff\U00020000-\U0002fa1f]"
+ENDLESS_WORD = re.compile(rf"(?<!{LETTER})({LETTER}{{{LONG_WORD}}}){LETTER}+")
+
 
 @dataclass(slots=True)
 class Reading:
@@ -39,6 +46,7 @@ class Reading:
 
 def read_texts(tokenizer: Tokenizer, texts: Sequence[str]) -> list[Reading]:
     readings = [Reading() for _ in texts]
+    texts = [ENDLESS_WORD.sub(r"\1", text) for text in texts]
     for batch in batches(chain.from_iterable(map(pieces, readings, texts))):
         encodings = tokenizer.encode_batch_fast([piece for _, piece in batch], add_special_tokens=False)
         for (reading, _), encoding in zip(batch, encodings, strict=True):

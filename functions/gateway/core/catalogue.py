@@ -13,6 +13,7 @@ from msgspec import Meta
 from gateway.core.embedding import Purpose
 from gateway.core.errors import ModelNotFound
 from gateway.core.shown import quoted
+from gateway.core.token_weights import Tokenizer
 
 Name = Annotated[str, Meta(min_length=1)]
 AtLeastOne = Annotated[int, Meta(ge=1)]
@@ -82,7 +83,8 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     `dimensions` is the native length of a vector. `shortenable` says that a prefix of the vector, renormalised,
     is the model's own shorter vector (Matryoshka); then any of `dimension_choices` may be asked for, or, if that is
     empty, any length from `min_dimensions` up. `max_tokens` is the limit of one input, `max_request_tokens` of a
-    request. `vocabulary` names the vocabulary in which callers write token ids. `price` is US dollars per million
+    request. `vocabulary` names the vocabulary in which callers write token ids. `tokenizer` is the family of
+    vocabularies in which the model counts, for estimates; `None` takes the highest. `price` is US dollars per million
     tokens. `cache_ttl` is in seconds, 0 for no caching.
     """
 
@@ -106,6 +108,7 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     purposes: dict[Purpose, PurposeRule] = {}
     accepts_title: bool = False
     vocabulary: str | None = None
+    tokenizer: Tokenizer | None = None
     price: Annotated[float, Meta(ge=0)] | None = None
     cache_ttl: NotNegative = 30 * 24 * 3600
     created: NotNegative = 0

@@ -18,10 +18,11 @@ from gateway.core.errors import (
     UnsupportedParameter,
     WrongRegion,
 )
+from gateway.core.estimates import MARGIN, Estimates, least_tokens, most_tokens
 from gateway.core.ports import ProviderCall
-from gateway.core.rate_limit import ESTIMATE_MARGIN, estimate_tokens, least_tokens
 from gateway.core.shown import quoted, shown
 from gateway.core.slicing import slices
+from gateway.core.token_weights import HIGHEST, WEIGHTS, Weights
 from gateway.core.vocabulary import Vocabularies, none_at_hand
 
 
@@ -63,7 +64,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     provider: Provider
     contents: tuple[Input, ...]
     variants: tuple[Variant, ...]
-    estimates: tuple[int, ...]
+    estimates: Estimates
     keys: tuple[bytes, ...]
 
     def missing(self, known: Container[bytes]) -> list[int]:
@@ -77,7 +78,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     def tokens_to_reserve(self, budget: int, positions: Sequence[int]) -> int:
         """The estimate of the inputs at these positions; or all of a smaller budget, if that may be enough."""
         estimate = sum([self.estimates[position] for position in positions])
-        if budget < estimate <= ESTIMATE_MARGIN * budget:
+        if budget < estimate <= MARGIN * budget:
             return max(budget, sum(least_tokens(self.contents[position]) for position in positions))
         return estimate
 
@@ -290,32 +291,39 @@ def _check_prefixes(contents: Sequence[Input], variants: Sequence[Variant], item
             )
 
 
-def _estimates(contents: Sequence[Input], model: Model) -> tuple[int, ...]:
-    estimates = tuple(map(estimate_tokens, contents))
-    if model.truncate:
-        estimates = tuple(min(estimate, model.max_tokens) for estimate in estimates)
-    else:
+def _estimates(contents: Sequence[Input], model: Model) -> Estimates:
+    """Of inputs that are not certainly too long; most are short enough for that to be seen without an estimate."""
+    estimates = Estimates(contents, _weights(model), model.max_tokens if model.truncate else None)
+    bounds = [most_tokens(content) for content in contents]
+    if not model.truncate and max(bounds, default=0) > model.max_tokens:
         _check_lengths(contents, estimates, model)
-    _check_total(contents, estimates, model)
+    if sum(bounds) > model.max_request_tokens:
+        _check_total(contents, estimates, model)
     return estimates
 
 
-def _check_lengths(contents: Sequence[Input], estimates: Sequence[int], model: Model) -> None:
-    if max(estimates, default=0) <= model.max_tokens:
-        return
-    for position, (content, estimate) in enumerate(zip(contents, estimates, strict=True)):
-        if estimate > model.max_tokens and (least := least_tokens(content)) > model.max_tokens:
+def _weights(model: Model) -> Weights:
+    """Those of the model's tokenizer; a vendor that takes token ids counts in the vocabulary in which they are."""
+    takes_ids = any(route.accepts_tokens for route in model.routes)
+    return WEIGHTS.get(model.tokenizer or (takes_ids and model.vocabulary) or "", HIGHEST)
+
+
+def _check_lengths(contents: Sequence[Input], estimates: Estimates, model: Model) -> None:
+    for position, content in enumerate(contents):
+        if most_tokens(content) <= model.max_tokens or estimates[position] <= model.max_tokens:
+            continue
+        if (least := least_tokens(content)) > model.max_tokens:
             raise InputTooLong.at(
                 position, of=len(contents), tokens=least, limit=model.max_tokens, at_least=isinstance(content, str)
             )
 
 
-def _check_total(contents: Sequence[Input], estimates: Sequence[int], model: Model) -> None:
-    estimate, limit = sum(estimates), model.max_request_tokens
+def _check_total(contents: Sequence[Input], estimates: Estimates, model: Model) -> None:
+    estimate, limit = sum([estimates[position] for position in range(len(contents))]), model.max_request_tokens
     if estimate <= limit:
         return
     least = sum(map(least_tokens, contents))
-    if least > limit or estimate > ESTIMATE_MARGIN * limit:
+    if least > limit or estimate > MARGIN * limit:
         raise RequestTooLarge(
             f"Requested about {max(least, estimate)} tokens, max {limit} tokens per request.",
             param="input",

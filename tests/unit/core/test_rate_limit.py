@@ -42,35 +42,6 @@ def test_nothing_is_split_among_nobody() -> None:
     assert rate_limit.apportion(0, []) == ()
 
 
-@pytest.mark.parametrize(
-    ("item", "tokens"),
-    [
-        ("hello world", 2 + 4),
-        ("a b c d e f g ", 2 + 7),
-        ("a", 2 + 1),
-        ("", 2),
-        ("!?;", 2 + 3),
-        ("嵌入向量", 2 + 6),
-        ((1, 2, 3), 3),
-        ("\ud800", 2 + 2),
-    ],
-)
-def test_token_ids_are_counted_and_text_is_estimated(item: str | tuple[int, ...], tokens: int) -> None:
-    assert rate_limit.estimate_tokens(item) == tokens
-
-
-@pytest.mark.parametrize(
-    ("item", "tokens"), [("two words", 2), ("  a\tb\nc ", 3), ("\u200b " * 9, 0), ("嵌入 向量", 0), ((1, 2), 2)]
-)
-def test_only_plain_words_are_tokens_for_certain(item: str | tuple[int, ...], tokens: int) -> None:
-    assert rate_limit.least_tokens(item) == tokens
-
-
-@given(st.text())
-def test_what_is_certain_is_never_more_than_what_is_estimated(text: str) -> None:
-    assert rate_limit.least_tokens(text) <= rate_limit.estimate_tokens(text)
-
-
 limits = st.builds(Limits, requests=st.integers(0, 2_000_000), tokens=st.integers(0, 10**9))
 DYNAMODB_WRITES = 1_000
 """What DynamoDB takes of one item in a second."""

@@ -45,6 +45,23 @@ def test_a_text_that_is_cut_ends_with_the_closing_token(encoder: Encoder) -> Non
     assert reading.ids == [*whole[:255], tokens.SEP]
 
 
+@pytest.mark.parametrize("letter", ["x", "7", "م", "ü", "が"])
+def test_a_word_without_end_is_read_as_the_one_token_that_it_is(encoder: Encoder, letter: str) -> None:
+    text = f"a {letter * 300_000} b"
+
+    (reading,) = encoder.read([text])
+
+    assert reading.ids == encoder.tokenizer.encode(text).ids
+    assert reading.count == 5
+
+
+def test_words_that_are_nearly_too_long_take_no_longer_than_others() -> None:
+    """Searched again from every letter, this text would take a minute."""
+    text = ("y" * (tokens.LONG_WORD - 1) + " ") * 2_500
+
+    assert tokens.ENDLESS_WORD.search(text) is None
+
+
 def test_no_more_than_a_piece_and_its_last_word_is_tokenized_at_once() -> None:
     texts = ["word " * 100_000, "short", "x" * 100_000]
     readings = [tokens.Reading() for _ in texts]

@@ -17,6 +17,7 @@ from gateway.core import errors
 from gateway.core.caller import Limits, Workspace
 from gateway.core.catalogue import Model, Prefix, Symmetry
 from gateway.core.embedding import CacheUse, Embedded, EmbeddingRequest, EmbeddingResult, Input, Item, Purpose
+from gateway.core.estimates import estimate_tokens
 from gateway.core.facts import NOTHING_DONE, Facts
 from gateway.core.ports import CachedVector, PendingWrite, ProviderCall
 from gateway.core.vectors import as_array
@@ -24,6 +25,8 @@ from gateway.operations.embed import Embed
 from tests.fakes.echo_provider import EchoProvider, echo_tokens, echo_vector
 from tests.fakes.models import make_caller, make_model, make_provider, make_route
 from tests.fakes.stores import MemoryCatalogue, MemoryVectorCache, OpenRateLimits
+
+HELLO_WORLD = estimate_tokens("hello world")
 
 
 @dataclass
@@ -324,12 +327,18 @@ async def test_the_estimate_is_settled_by_what_the_vendor_counted() -> None:
 
     await stage.ask("one two three four")
 
-    assert (stage.rate_limits.reserved, stage.rate_limits.settled) == ([8], [4])
+    assert stage.rate_limits.reserved == [estimate_tokens("one two three four")]
+    assert stage.rate_limits.settled == [4]
 
 
 @pytest.mark.parametrize(
     ("text", "reserved"),
-    [("word " * 10, 19), ("x" * 2400, 500), ("a b " * 300, 600), ("!" * 3000, 3002)],
+    [
+        ("they " * 10, estimate_tokens("they " * 10)),
+        ("e" * 2400, 500),
+        ("a b " * 300, 600),
+        ("!" * 3000, estimate_tokens("!" * 3000)),
+    ],
     ids=["it fits", "it may fit", "it cannot fit", "it is far too large"],
 )
 async def test_a_text_that_may_fit_the_budget_reserves_all_of_it(text: str, reserved: int) -> None:
@@ -362,7 +371,7 @@ async def test_a_request_of_hits_alone_counts_as_a_request_without_tokens() -> N
 
     await stage.ask("b", "a")
 
-    assert stage.rate_limits.reserved == [6, 0]
+    assert stage.rate_limits.reserved == [3 + 3, 0]
     assert stage.rate_limits.settled == [2, 0]
 
 
@@ -414,7 +423,7 @@ async def test_a_vendor_that_counts_nothing_is_billed_by_estimate() -> None:
 
     embedded = await stage.ask("a", "hello world")
 
-    assert embedded.usage.tokens == 3 + 6
+    assert embedded.usage.tokens == 3 + HELLO_WORLD
     assert embedded.usage.estimated
 
 
@@ -427,7 +436,9 @@ async def test_counts_per_input_are_no_estimate_though_there_is_no_total() -> No
     assert not embedded.usage.estimated
 
 
-@pytest.mark.parametrize(("counted", "tokens"), [(24, 24), (25, 6)])
+@pytest.mark.parametrize(
+    ("counted", "tokens"), [(4 * HELLO_WORLD, 4 * HELLO_WORLD), (4 * HELLO_WORLD + 1, HELLO_WORLD)]
+)
 async def test_a_vendor_is_believed_up_to_four_times_our_estimate(counted: int, tokens: int) -> None:
     stage = Stage(
         provider=EchoProvider(tells_counts=False, spoils=lambda result: msgspec.structs.replace(result, tokens=counted))
@@ -445,8 +456,8 @@ async def test_a_vendor_that_counts_more_tokens_than_there_are_bytes_is_not_beli
 
     embedded = await stage.ask("hello world")
 
-    assert embedded.usage.tokens == 6
-    assert stage.rate_limits.settled == [6]
+    assert embedded.usage.tokens == HELLO_WORLD
+    assert stage.rate_limits.settled == [HELLO_WORLD]
     assert embedded.usage.estimated
 
 
@@ -664,7 +675,7 @@ async def test_the_facts_say_what_was_done() -> None:
         billed_tokens=2,
         upstream_calls=1,
         upstream_time=1.0,
-        allowance=await OpenRateLimits().reserve(make_caller(workspace=stage.workspace), 3),
+        allowance=await OpenRateLimits().reserve(make_caller(workspace=stage.workspace), estimate_tokens("b b")),
     )
 
 
