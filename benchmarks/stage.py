@@ -9,8 +9,8 @@ WORKSPACE = "benchmark"
 VENDOR_MODEL = "text-embedding-3-small"
 OWN_MODEL = "all-minilm-l6-v2"
 REGION = "eu-central-1"
-PLENTY = 1_000_000_000
-"""Requests and tokens per minute: no allowance is ever exhausted here."""
+LIMITS = {"requests": 10_000, "tokens": 1_000_000_000}
+"""Per minute. The requests are those of a usual workspace, which is counted in one place; the fake refuses none."""
 
 KEY_ID, SECRET = "bench001", "0123456789abcdefghijABCDEFGHIJkl"
 KEY = f"egw_{WORKSPACE}_{KEY_ID}_{SECRET}0TykB3"
@@ -87,7 +87,7 @@ def catalogue_rows(addresses: Addresses) -> list[Mapping[str, str]]:
         f"model#{OWN_MODEL}": _own_model(),
     }
     rows = [{"pk": "catalogue", "sk": key, "document": json.dumps(value)} for key, value in documents.items()]
-    settings = {"name": WORKSPACE, "limits": {"requests": PLENTY, "tokens": PLENTY}}
+    settings = {"name": WORKSPACE, "limits": LIMITS}
     return [*rows, {"pk": f"workspace#{WORKSPACE}", "sk": "settings", "document": json.dumps(settings)}]
 
 

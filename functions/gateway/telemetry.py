@@ -74,8 +74,7 @@ def publish(counted: Mapping[str, float], facts: Mapping[str, Any], **dimensions
     if dimensions:
         line.add_dimensions(service=_service(), **dimensions)
     if _keeps_facts():
-        for name, fact in facts.items():
-            line.add_metadata(name, fact)
+        line.metadata_set.update(facts)  # add_metadata would also write a debug line for each
         if trace := os.environ.get(TRACE):
             line.add_metadata("xray_trace_id", trace.partition(";")[0].removeprefix("Root="))  # as the logger does
     line.flush_metrics()

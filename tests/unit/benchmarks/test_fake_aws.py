@@ -63,7 +63,7 @@ def test_an_item_is_found_by_its_key(dynamodb: Client) -> None:
     reply = dynamodb.get_item(TableName="catalogue", Key=key)
 
     assert {name: reply["Item"][name] for name in key} == key
-    assert str(stage.PLENTY) in reply["Item"]["document"]["S"]
+    assert str(stage.LIMITS["tokens"]) in reply["Item"]["document"]["S"]
 
 
 def test_an_item_that_is_not_there_is_not_found(dynamodb: Client) -> None:
