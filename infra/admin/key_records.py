@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from gateway.core.api_key import ALPHABET, KEY_ID_LENGTH, SECRET_LENGTH, ApiKey, digest
-from gateway.core.caller import KeyRecord, KeyRecords
+from gateway.core.caller import KeyLimits, KeyRecord, KeyRecords
 from infra.admin.failures import Failure, NotTried
 
 MAX_LABEL = 64
@@ -31,6 +31,7 @@ def make_key(
     models: frozenset[str] | None = None,
     label: str = "",
     dialect: str | None = None,
+    limits: KeyLimits | None = None,
 ) -> NewKey:
     """A new key of a workspace, valid from `now` until `expires` (Unix seconds; `None`: until it is revoked)."""
     key = ApiKey(workspace=workspace, key_id=_random_text(KEY_ID_LENGTH), secret=_random_text(SECRET_LENGTH))
@@ -41,6 +42,7 @@ def make_key(
         models=models,
         label=label,
         dialect=dialect,
+        limits=limits,
     )
     return NewKey(key_id=key.key_id, text=key.text, record=record)
 
@@ -51,6 +53,13 @@ def check_label(label: str) -> None:
         raise NotTried(f"The label has {len(label)} characters; at most {MAX_LABEL} are kept with a key.")
     if not label.isprintable():
         raise NotTried("The label holds a line break or another character that cannot be printed.")
+
+
+def read_limit(unit: str, limit: int | None, *, of: int) -> int | None:
+    """A key's own limit, checked against its workspace's; raises `NotTried`."""
+    if limit is None or 1 <= limit <= of:
+        return limit
+    raise NotTried(f"A key of this workspace may use 1 to {of} {unit} a minute, as its workspace may, not {limit}.")
 
 
 def add_key(records: KeyRecords, key: NewKey) -> KeyRecords:
@@ -68,6 +77,7 @@ def make_successor(workspace: str, old: KeyRecord, *, now: int, expires: int | N
         models=old.models,
         label=old.label,
         dialect=old.dialect,
+        limits=old.limits,
     )
 
 

@@ -92,10 +92,23 @@ def require_workspace(stage: Stage, name: str) -> None:
     """Raises `Failure` if the stage has no such workspace, `NotTried` for what cannot name one."""
     check_name(name)
     if not open_workspaces(stage).has(name):
-        raise Failure(
-            f"There is no workspace {name!r} in {stage.name}: make it first with "
-            f"`gateway workspaces set {name} --stage {stage.name}`."
-        )
+        raise _missing(stage, name)
+
+
+def find_workspace(stage: Stage, name: str) -> Workspace:
+    """A workspace's settings; raises `Failure` if there is no such workspace, `NotTried` for what cannot name one."""
+    check_name(name)
+    row = open_workspaces(stage).read(name)
+    if row is None:
+        raise _missing(stage, name)
+    return row
+
+
+def _missing(stage: Stage, name: str) -> Failure:
+    return Failure(
+        f"There is no workspace {name!r} in {stage.name}: make it first with "
+        f"`gateway workspaces set {name} --stage {stage.name}`."
+    )
 
 
 def check_name(name: str) -> None:

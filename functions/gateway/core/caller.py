@@ -25,10 +25,14 @@ class Workspace(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class Caller(msgspec.Struct, frozen=True, kw_only=True):
-    """Who asks. `models` are the permitted ones, `None` for all; `dialect` is what the key speaks on shared paths."""
+    """Who asks. `models` are the permitted ones, `None` for all; `dialect` is what the key speaks on shared paths.
+
+    `limits` are the key's own, none of them above its workspace's; `None` if it has none.
+    """
 
     workspace: Workspace
     key_id: str
+    limits: Limits | None = None
     models: frozenset[str] | None = None
     dialect: str | None = None
 
@@ -43,6 +47,20 @@ class OidcToken(msgspec.Struct, frozen=True, kw_only=True):
     subject: str
 
 
+class KeyLimits(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a key may use of its workspace's requests and tokens per minute; `None` for all of them."""
+
+    requests: NotNegative | None = None
+    tokens: NotNegative | None = None
+
+    def within(self, whole: Limits) -> Limits:
+        """The limits of the key in a workspace with those."""
+        return Limits(
+            requests=whole.requests if self.requests is None else min(self.requests, whole.requests),
+            tokens=whole.tokens if self.tokens is None else min(self.tokens, whole.tokens),
+        )
+
+
 class KeyRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What is kept of a key: never the key. Times are Unix seconds. Stored by key id, which is no field."""
 
@@ -54,6 +72,7 @@ class KeyRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     models: frozenset[str] | None = None
     label: str = ""
     dialect: str | None = None
+    limits: KeyLimits | None = None
 
 
 KeyRecords = Mapping[str, KeyRecord]

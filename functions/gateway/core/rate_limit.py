@@ -62,8 +62,12 @@ class Reservation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def accounts_of(caller: Caller) -> tuple[Account, ...]:
-    """Everything that a caller's request is counted in."""
-    return (Account(caller.workspace.name, caller.workspace.limits),)
+    """Everything that a caller's request is counted in: the workspace, and before it a key with limits of its own."""
+    workspace = Account(caller.workspace.name, caller.workspace.limits)
+    if caller.limits is None:
+        return (workspace,)
+    # No name of a workspace has a dot.
+    return Account(f"{workspace.name}.{caller.key_id}", caller.limits, "key"), workspace
 
 
 def shards_of(limits: Limits) -> int:

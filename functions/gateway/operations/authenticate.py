@@ -53,7 +53,11 @@ class Authenticate:
         # Only now: made-up names must not fill the memory with settings.
         workspace = await self._workspace(key.workspace)
         return Caller(
-            workspace=workspace, key_id=key.key_id, models=record.models, dialect=record.dialect or workspace.dialect
+            workspace=workspace,
+            key_id=key.key_id,
+            limits=record.limits.within(workspace.limits) if record.limits else None,
+            models=record.models,
+            dialect=record.dialect or workspace.dialect,
         )
 
     async def _workspace(self, name: str) -> Workspace:

@@ -1,6 +1,6 @@
 """Callers' keys in Secrets Manager: one secret per workspace, holding a JSON document of hashes.
 
-`{"keys": {"<key id>": {"sha256": …, "created": …, "expires": …, "disabled": …, "models": …, "label": …}}}`
+`{"keys": {"<key id>": {"sha256": …, "created": …, "expires": …, "disabled": …, "models": …, "label": …, …}}}`
 """
 
 from collections.abc import Callable

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from gateway.core.caller import KeyLimits, KeyRecord
 from gateway.stores.api_keys import FRESH, UNKNOWN
 from gateway.stores.ttl_cache import LOOK_AGAIN
 from infra.admin.api_keys import open_api_keys
@@ -17,6 +18,7 @@ from infra.admin.key_records import (
     forget_useless,
     make_key,
     make_successor,
+    read_limit,
     replace_key,
     revoke_key,
     state,
@@ -24,7 +26,7 @@ from infra.admin.key_records import (
 from infra.admin.screen import note, say, show_table
 from infra.admin.stages import Stage, StageOption, find_stage
 from infra.admin.times import read_duration, read_expiry, show_moment
-from infra.admin.workspaces import SharedPathDialect, require_workspace
+from infra.admin.workspaces import SharedPathDialect, find_workspace, require_workspace
 
 _FORGETTING = f"Warm functions forget it within {FRESH / 60:g} minutes."
 
@@ -52,13 +54,23 @@ def create(  # noqa: PLR0917  # options, which Typer reads by name
     dialect: Annotated[
         SharedPathDialect | None, typer.Option(help="What it speaks at /v1/embeddings. Default: as its workspace.")
     ] = None,
+    requests_per_minute: Annotated[
+        int | None, typer.Option(help="Requests that it may make of its workspace's. Default: all.")
+    ] = None,
+    tokens_per_minute: Annotated[
+        int | None, typer.Option(help="Tokens that it may use of its workspace's. Default: all.")
+    ] = None,
     *,
     plain: PlainOption = False,
 ) -> None:
     """Make a key. It is shown once and kept nowhere."""
     check_label(label)
     place, now = find_stage(stage), int(time.time())
-    require_workspace(place, workspace)
+    whole = find_workspace(place, workspace).limits
+    limits = KeyLimits(
+        requests=read_limit("requests", requests_per_minute, of=whole.requests),
+        tokens=read_limit("tokens", tokens_per_minute, of=whole.tokens),
+    )
     key = make_key(
         workspace,
         now=now,
@@ -66,6 +78,7 @@ def create(  # noqa: PLR0917  # options, which Typer reads by name
         models=_find_models(place, model) if model else None,
         label=label,
         dialect=dialect,
+        limits=None if limits == KeyLimits() else limits,
     )
     open_api_keys(place).edit(workspace, lambda records: add_key(records, key))
     _hand_over(key, place, plain=plain)
@@ -81,7 +94,7 @@ def list_keys(workspace: WorkspaceArgument, stage: StageOption) -> None:
         note(f"The workspace {workspace} has no keys.")
         return
     show_table(
-        ("id", "label", "state", "created", "expires", "models", "dialect"),
+        ("id", "label", "state", "created", "expires", "models", "dialect", "requests a minute", "tokens a minute"),
         (
             (
                 key_id,
@@ -91,6 +104,7 @@ def list_keys(workspace: WorkspaceArgument, stage: StageOption) -> None:
                 show_moment(record.expires),
                 "all" if record.models is None else ", ".join(sorted(record.models)),
                 record.dialect or "",
+                *_limits(record),
             )
             for key_id, record in sorted(records.items(), key=lambda item: (item[1].created, item[0]))
         ),
@@ -141,6 +155,12 @@ def _find_models(stage: Stage, names: list[str]) -> frozenset[str]:
     """Public names of models given by name or alias; raises `Failure` for one that does not exist."""
     rows = open_catalogue(stage).read().rows
     return frozenset(rows.find_model(name).name for name in names)
+
+
+def _limits(record: KeyRecord) -> tuple[str, str]:
+    own = record.limits or KeyLimits()
+    requests, tokens = ("" if limit is None else str(limit) for limit in (own.requests, own.tokens))
+    return requests, tokens
 
 
 def _hand_over(key: NewKey, stage: Stage, *, plain: bool) -> None:

@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from gateway.core.api_key import matches, parse
-from gateway.core.caller import KeyRecords
+from gateway.core.caller import KeyLimits, KeyRecords
 from gateway.stores.api_keys import encode_records
 from infra.admin.api_keys import ApiKeys, open_api_keys
 from infra.admin.key_records import add_key, make_key
@@ -50,6 +50,29 @@ def test_a_key_has_the_label_expiry_models_and_dialect_it_was_made_with(acme: st
     record = kept_keys(acme)[key.key_id]
     assert (record.label, record.models, record.dialect) == ("the app", frozenset({"m"}), "ctyun")
     assert record.expires == record.created + HOUR
+
+
+def test_a_key_may_have_limits_of_its_own(acme: str) -> None:
+    gateway("workspaces", "set", acme, "--requests-per-minute", "100")
+
+    one, both = (
+        parse(new_key(acme, "--requests-per-minute", "7")),
+        parse(new_key(acme, "--requests-per-minute", "100", "--tokens-per-minute", "5000")),
+    )
+
+    kept = kept_keys(acme)
+    assert kept[one.key_id].limits == KeyLimits(requests=7)
+    assert kept[both.key_id].limits == KeyLimits(requests=100, tokens=5000)
+    assert "5000" in gateway("keys", "list", acme).out
+
+
+@pytest.mark.parametrize(("option", "limit"), [("--requests-per-minute", "0"), ("--tokens-per-minute", "60001")])
+def test_a_key_cannot_have_more_than_its_workspace(acme: str, option: str, limit: str) -> None:
+    outcome = gateway("keys", "create", acme, option, limit)
+
+    assert outcome.exit_code != 0
+    assert "as its workspace may" in outcome.err
+    assert "has no keys" in gateway("keys", "list", acme).err
 
 
 def test_the_list_shows_all_but_secrets(acme: str) -> None:

@@ -1,7 +1,7 @@
 import pytest
 
 from gateway.core.api_key import matches, parse
-from gateway.core.caller import KeyRecord
+from gateway.core.caller import KeyLimits, KeyRecord
 from infra.admin.failures import Failure
 from infra.admin.key_records import (
     NewKey,
@@ -46,12 +46,14 @@ def test_two_keys_are_never_the_same() -> None:
 
 
 def test_a_successor_has_the_rights_of_the_old_key() -> None:
-    old = make_key("acme", now=NOW, models=frozenset({"m"}), label="app", dialect="ctyun")
+    limits = KeyLimits(requests=5)
+    old = make_key("acme", now=NOW, models=frozenset({"m"}), label="app", dialect="ctyun", limits=limits)
 
     new = make_successor("acme", old.record, now=NOW + 5)
 
     rights = (new.record.models, new.record.label, new.record.dialect, new.record.expires)
     assert rights == (frozenset({"m"}), "app", "ctyun", None)
+    assert new.record.limits == limits
     assert new.key_id != old.key_id
 
 

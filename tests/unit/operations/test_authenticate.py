@@ -8,7 +8,7 @@ import pytest
 
 from gateway.core import api_key
 from gateway.core.api_key import ApiKey
-from gateway.core.caller import Caller, KeyRecord, OidcToken, Workspace
+from gateway.core.caller import Caller, KeyLimits, KeyRecord, Limits, OidcToken, Workspace
 from gateway.core.errors import StoreUnavailable, Unauthenticated
 from gateway.core.ports import OidcVerifier
 from gateway.operations.authenticate import Authenticate
@@ -125,3 +125,15 @@ async def test_a_key_speaks_its_own_dialect_before_that_of_its_workspace(of_the_
     caller = await authenticate(KEY.text, keys=stored(dialect=of_the_key))
 
     assert caller.dialect == speaks
+
+
+@pytest.mark.parametrize(
+    ("own", "limits"),
+    [(None, None), (KeyLimits(requests=3), Limits(requests=3, tokens=60_000)), (KeyLimits(requests=999), Limits())],
+)
+async def test_a_key_has_its_own_limits_up_to_those_of_its_workspace(
+    own: KeyLimits | None, limits: Limits | None
+) -> None:
+    caller = await authenticate(KEY.text, keys=stored(limits=own))
+
+    assert caller.limits == limits
