@@ -81,7 +81,13 @@ def in_own_lambda(providers: Providers) -> Provider:
 
 KINDS: Mapping[str, Callable[[Providers], Provider]] = {
     "cohere": OverHttp("cohere"),
+    "dashscope": OverHttp("dashscope"),
+    "gemini": OverHttp("gemini"),
+    "ollama": OverHttp("ollama"),
     "openai": OverHttp("openai"),
+    "perplexity": OverHttp("perplexity"),
+    "snowflake": OverHttp("snowflake"),
+    "tei": OverHttp("tei"),
     "embedded": in_own_lambda,
 }
 

