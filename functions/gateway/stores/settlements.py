@@ -5,7 +5,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Final
 
-from gateway.aws.errors import AwsError
+from gateway.aws.errors import AwsError, AwsRefused
 from gateway.core.ports import PendingWrite
 from gateway.core.rate_limit import Share, excess_after
 from gateway.stores.circuit_breaker import CircuitBreaker
@@ -33,9 +33,13 @@ class Settlements:
         return partial(self._finish, settlement)
 
     def send_again(self) -> None:
-        """Send what is left from requests before; raises `AwsError`, and nothing else may be counted then."""
+        """Send what is left from requests before; raises `AwsError`, and nothing else may be counted then.
+
+        What DynamoDB refuses is given up: it was not counted, and never would be.
+        """
         while self._undone:
-            self._undone[0].finish()
+            with suppress(AwsRefused):
+                self._undone[0].finish()
             del self._undone[0]
 
     def _finish(self, settlement: "_Settlement") -> None:

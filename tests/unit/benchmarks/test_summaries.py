@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from fractions import Fraction
 
-from benchmarks import cold_start, peers, round_trips, sizes, warm
+from benchmarks import allowances, cold_start, estimates, peers, round_trips, sizes, warm
 from benchmarks.aws_controls import Call
 from benchmarks.cases import HIT, MISS, Cost
 from benchmarks.peers import Pair
@@ -128,4 +128,26 @@ def test_sizes_are_median_p90_and_maximum() -> None:
         "product 601 lines; 3 files of 200 / 300 / 300 lines; 11 functions of 6 / 10 / 11 lines",
         "tests 601 lines; 3 files of 200 / 300 / 300 lines; 11 functions of 6 / 10 / 11 lines",
         "one miss runs 2 files, 3 functions, 6 calls of ours",
+    ]
+
+
+def test_limits_are_held_to_what_is_in_flight_and_to_all_minutes_together() -> None:
+    minutes = zip(allowances.WINDOWS, (104, 100, 98, 101), strict=True)
+    admitted = [(name, window, 50, used) for window, used in minutes for name in ("one item", "three shards")]
+
+    summary = str(allowances.summarise(admitted, allowances.play(tokens=100, factor=2.0), functions=1))
+
+    assert "met: one item: four minutes / four limits 1.008 <= 1.02" in summary
+    assert "met: three shards: most over a limit 4 <= 400 tokens" in summary
+    assert "one item: 104, 100, 98, 101 of 100" in summary
+
+
+def test_estimates_are_a_line_for_each_kind_of_text() -> None:
+    table = estimates.render({"hex": {"gemma": [1.0, 1.2, 1.1]}, "English": {}}, ["gemma"])
+
+    assert table.splitlines() == [
+        "| texts | gemma |",
+        "| --- | --- |",
+        "| hex | 1.00 **1.10** 1.20 |",
+        "| English |  |",
     ]

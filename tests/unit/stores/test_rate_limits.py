@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gateway.aws.errors import AwsUnavailable
+from gateway.aws.errors import AwsRefused, AwsUnavailable
 from gateway.core.caller import Caller, Limits, Workspace
 from gateway.core.errors import AllowanceExhausted, RequestTooLarge
 from gateway.core.rate_limit import Reservation, Share
@@ -39,12 +39,16 @@ class Stage:
     counters: MemoryCounters = field(default_factory=MemoryCounters)
     calls: int = 0
     down: bool = False
+    refuses: bool = False
+    """Whether corrections are refused, then and whenever they are sent again."""
     reports: list[str] = field(default_factory=list)
     replies_read: int = 0
 
     def begin(self, write: Write) -> PendingCounts:
         self.calls += 1
         self.fail_if_down()
+        if self.refuses and write.limits is None:
+            return Refused()
         return Sent(self, lambda: self.counters.begin(write))
 
     def fail_if_down(self) -> None:
@@ -63,6 +67,13 @@ class Stage:
     def tokens(self) -> dict[int, int]:
         """Tokens by window."""
         return {at.window: counts.tokens for at, counts in self.counters.minutes.items()}
+
+
+class Refused:
+    """A write that DynamoDB will never take."""
+
+    def finish(self) -> Counts:
+        raise AwsRefused("Item size has exceeded the maximum.", code="ValidationException")
 
 
 class Sent:
@@ -391,6 +402,17 @@ async def test_a_correction_that_was_not_taken_is_sent_before_the_next_request()
 
     assert not again.local
     assert stage.counted() == Counts(requests=2, tokens=100)
+
+
+async def test_a_correction_that_dynamodb_refuses_for_good_holds_up_no_later_request() -> None:
+    stage = Stage()
+    function = stage.function()
+    reservation = await function.reserve(ACME, 50)
+    stage.refuses = True
+    function.settle(reservation, 30)()
+    stage.refuses = False
+
+    assert not (await function.reserve(ACME, 5)).local
 
 
 async def test_nothing_is_counted_in_dynamodb_while_a_correction_cannot_be() -> None:
