@@ -20,6 +20,7 @@ TABLE_KEYS = {"catalogue": ("pk", "sk"), "vectors": ("key",), "usage": ("account
 """Tables by name, with the attributes of their keys."""
 
 WORKSPACES_PREFIX = "stack/workspaces/"
+KEYS_SECRET = WORKSPACES_PREFIX + "buckets/6"  # bucket_of(WORKSPACE)
 PROVIDERS_PREFIX = "stack/providers/"
 
 
@@ -73,7 +74,7 @@ def secrets() -> dict[str, str]:
         "dialect": None,
     }
     return {
-        WORKSPACES_PREFIX + WORKSPACE: json.dumps({"keys": {KEY_ID: record}}),
+        KEYS_SECRET: json.dumps({"workspaces": {WORKSPACE: {KEY_ID: record}}}),
         PROVIDERS_PREFIX + "vendor": "sk-benchmark",
     }
 

@@ -11,7 +11,7 @@ from gateway.core.caller import KeyLimits, KeyRecord, KeyRecords
 from infra.admin.failures import Failure, NotTried
 
 MAX_LABEL = 64
-"""Characters. All keys of a workspace share one secret of 64 KB."""
+"""Characters. The keys of many workspaces share one secret of 64 KB."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +27,7 @@ def make_key(
     workspace: str,
     *,
     now: int,
+    workspace_id: str = "",
     expires: int | None = None,
     models: frozenset[str] | None = None,
     label: str = "",
@@ -43,6 +44,7 @@ def make_key(
         label=label,
         dialect=dialect,
         limits=limits,
+        workspace_id=workspace_id,
     )
     return NewKey(key_id=key.key_id, text=key.text, record=record)
 
@@ -78,6 +80,7 @@ def make_successor(workspace: str, old: KeyRecord, *, now: int, expires: int | N
         label=old.label,
         dialect=old.dialect,
         limits=old.limits,
+        workspace_id=old.workspace_id,
     )
 
 
@@ -119,6 +122,11 @@ def find_key(records: Mapping[str, KeyRecord], key_id: str) -> KeyRecord:
 def is_usable(record: KeyRecord, *, now: int) -> bool:
     """Whether the key lets anyone in now."""
     return state(record, now=now) == "active"
+
+
+def count_keys(count: int) -> str:
+    """`1 key`, `2 keys`."""
+    return f"{count} key" if count == 1 else f"{count} keys"
 
 
 def state(record: KeyRecord, *, now: int) -> str:

@@ -44,6 +44,8 @@ class Stage:
     api_url: str
     catalogue_table: str
     api_keys_prefix: str
+    api_key_buckets: int
+    """How many secrets hold the keys of all workspaces."""
     provider_keys_prefix: str
     allows_loopback: bool
     """Whether providers may live on this machine, as those of the local stack's tests do."""
@@ -86,6 +88,7 @@ def find_stage(name: str) -> Stage:
             api_url=aws.front_door or outputs["ApiUrl"],
             catalogue_table=outputs["CatalogueTable"],
             api_keys_prefix=outputs["ApiKeysSecretPrefix"],
+            api_key_buckets=int(outputs["ApiKeysSecretBuckets"]),
             provider_keys_prefix=outputs["ProviderKeysSecretPrefix"],
             allows_loopback=parameters.get("AllowLoopbackProviders") == "true",
             aws=aws,

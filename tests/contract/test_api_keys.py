@@ -9,7 +9,7 @@ from gateway.aws.secrets_manager import Secrets
 from gateway.core.caller import KeyRecord, KeyRecords
 from gateway.core.errors import StoreUnavailable
 from gateway.core.ports import ApiKeys
-from gateway.stores.api_keys import SecretApiKeys, encode_records
+from gateway.stores.api_keys import KeyBucket, SecretApiKeys, bucket_of, encode_bucket, encode_records
 from tests.contract.conftest import Boto
 from tests.fakes.aws import make_aws
 from tests.fakes.stores import MemoryApiKeys
@@ -51,15 +51,24 @@ class InSecrets:
         self._secrets, self._prefix = boto("secretsmanager"), prefix
 
     def put(self, workspace: str, records: KeyRecords) -> None:
+        document = encode_bucket(KeyBucket(workspaces={workspace: dict(records)}))
+        self._secrets.create_secret(Name=self._prefix + bucket_of(workspace), SecretString=document)
+
+
+class InOwnSecrets(InSecrets):
+    """As versions before buckets wrote them."""
+
+    def put(self, workspace: str, records: KeyRecords) -> None:
         self._secrets.create_secret(Name=self._prefix + workspace, SecretString=encode_records(records))
 
 
-@pytest.fixture(params=["memory", "emulator"])
+@pytest.fixture(params=["memory", "emulator", "secrets of their own"])
 def place(request: pytest.FixtureRequest) -> Place:
     if request.param == "memory":
         return InMemory()
     aws, boto, unique = map(request.getfixturevalue, ("aws", "boto", "unique"))
-    return InSecrets(aws, boto, f"{unique}/workspaces/")
+    kind = InSecrets if request.param == "emulator" else InOwnSecrets
+    return kind(aws, boto, f"{unique}/workspaces/")
 
 
 async def test_keys_are_read_as_they_were_put(place: Place) -> None:

@@ -12,6 +12,7 @@ from gateway.stores.vector_cache import TableVectorCache
 from tests.fakes.stores import MemoryVectorCache
 
 TTL = 60
+OWNER = b"8 bytes!"
 
 
 @dataclass
@@ -66,7 +67,7 @@ def vectors(count: int, size: int = 8) -> dict[bytes, CachedVector]:
 
 
 async def test_what_was_put_is_found_by_every_function(place: Place) -> None:
-    place.function().put(vectors(3), TTL)()
+    place.function().put(vectors(3), TTL, OWNER)()
 
     found = await place.function().get([key(2), key(9), key(0)])
 
@@ -75,7 +76,7 @@ async def test_what_was_put_is_found_by_every_function(place: Place) -> None:
 
 @pytest.mark.parametrize("count", [1, 25, 26, 100, 101, 250])
 async def test_any_number_of_vectors_is_found(place: Place, count: int) -> None:
-    place.function().put(vectors(count, size=6144), TTL)()
+    place.function().put(vectors(count, size=6144), TTL, OWNER)()
 
     found = await place.function().get(list(vectors(count + 10)))
 
@@ -84,7 +85,7 @@ async def test_any_number_of_vectors_is_found(place: Place, count: int) -> None:
 
 async def test_any_bytes_come_back(place: Place) -> None:
     every_byte = CachedVector(vector=memoryview(bytes(range(256))), tokens=0)
-    place.function().put({bytes(range(32)): every_byte}, TTL)()
+    place.function().put({bytes(range(32)): every_byte}, TTL, OWNER)()
 
     found = await place.function().get([bytes(range(32))])
 
@@ -92,8 +93,8 @@ async def test_any_bytes_come_back(place: Place) -> None:
 
 
 async def test_a_vector_that_is_put_again_replaces_the_first(place: Place) -> None:
-    place.function().put({key(0): CachedVector(vector=b"old!", tokens=1)}, TTL)()
-    place.function().put({key(0): CachedVector(vector=b"new!", tokens=2)}, TTL)()
+    place.function().put({key(0): CachedVector(vector=b"old!", tokens=1)}, TTL, OWNER)()
+    place.function().put({key(0): CachedVector(vector=b"new!", tokens=2)}, TTL, OWNER)()
 
     found = await place.function().get([key(0)])
 
@@ -101,7 +102,7 @@ async def test_a_vector_that_is_put_again_replaces_the_first(place: Place) -> No
 
 
 async def test_a_vector_is_found_until_it_expires(place: Place) -> None:
-    place.function().put(vectors(1), TTL)()
+    place.function().put(vectors(1), TTL, OWNER)()
 
     place.now[0] += TTL - 1
     before = await place.function().get([key(0)])
@@ -113,7 +114,7 @@ async def test_a_vector_is_found_until_it_expires(place: Place) -> None:
 
 
 async def test_nothing_is_kept_for_no_time(place: Place) -> None:
-    place.function().put(vectors(1), 0)()
+    place.function().put(vectors(1), 0, OWNER)()
 
     found = await place.function().get([key(0)])
 
@@ -121,7 +122,7 @@ async def test_nothing_is_kept_for_no_time(place: Place) -> None:
 
 
 async def test_nothing_in_nothing_out(place: Place) -> None:
-    place.function().put({}, TTL)()
+    place.function().put({}, TTL, OWNER)()
 
     found = await place.function().get([])
 

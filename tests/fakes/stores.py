@@ -52,7 +52,7 @@ class MemoryCatalogue:
     async def catalogue(self) -> Catalogue:
         return Catalogue(self.models, self.providers)
 
-    async def workspace(self, name: str) -> Workspace | None:
+    async def workspace(self, name: str, workspace_id: str | None = None) -> Workspace | None:
         return self.workspaces.get(name)
 
 
@@ -131,15 +131,17 @@ class MemoryVectorCache:
 
     clock: Callable[[], float]
     vectors: dict[bytes, tuple[CachedVector, float]] = field(default_factory=dict)
+    owners: dict[bytes, bytes] = field(default_factory=dict)
 
     async def get(self, keys: Sequence[bytes]) -> Mapping[bytes, CachedVector]:
         kept = ((key, self.vectors[key]) for key in keys if key in self.vectors)
         return {key: vector for key, (vector, expires_at) in kept if expires_at > self.clock()}
 
-    def put(self, vectors: Mapping[bytes, CachedVector], ttl: int) -> PendingWrite:
+    def put(self, vectors: Mapping[bytes, CachedVector], ttl: int, owner: bytes) -> PendingWrite:
         if ttl <= 0:
             return nothing_pending
         expires_at = self.clock() + ttl
+        self.owners |= dict.fromkeys(vectors, owner)
         sent = {key: (_copied(vector), expires_at) for key, vector in vectors.items()}
         return lambda: self.vectors.update(sent)
 

@@ -1,5 +1,6 @@
 """Who asks, and with what rights. `Limits`, `Workspace` and `KeyRecord` are also the form in which they are stored."""
 
+import hashlib
 from collections.abc import Mapping
 from typing import Annotated
 
@@ -17,11 +18,26 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class Workspace(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A customer: its limits, and the dialect its keys speak on shared paths (`None`: what the path says)."""
+    """A customer: its limits, and the dialect its keys speak on shared paths (`None`: what the path says).
+
+    `id` is random, 16 hex digits, and made with the workspace: another one of the same name later has another id, and
+    shares neither keys nor cached vectors with this one. Workspaces older than ids have an empty one.
+    """
 
     name: Annotated[str, Meta(min_length=1)]
     limits: Limits = Limits()
     dialect: str | None = None
+    id: Annotated[str, Meta(pattern="^([0-9a-f]{16})?$")] = ""
+
+    @property
+    def cache_scope(self) -> str:
+        """What keeps its cached vectors apart from everybody else's. Names hold no `#`."""
+        return f"{self.name}#{self.id}" if self.id else self.name
+
+    @property
+    def cache_owner(self) -> bytes:
+        """The 8 bytes that each of its cached vectors carries, by which an operator can erase them."""
+        return bytes.fromhex(self.id) if self.id else hashlib.sha256(self.name.encode()).digest()[:8]
 
 
 class Caller(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,6 +89,8 @@ class KeyRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     label: str = ""
     dialect: str | None = None
     limits: KeyLimits | None = None
+    workspace_id: str = ""
+    """The `id` of the workspace it was made for; it opens no other of the same name."""
 
 
 KeyRecords = Mapping[str, KeyRecord]

@@ -55,7 +55,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """A request that can be served. The tuples have an element per input, in input order.
 
     `contents` are the inputs as the provider takes them, prefix aside; `estimates` are tokens; `keys` name each
-    input's vector in the cache.
+    input's vector in the cache, and `owner` is whose they are.
     """
 
     request: EmbeddingRequest
@@ -66,6 +66,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     variants: tuple[Variant, ...]
     estimates: Estimates
     keys: tuple[bytes, ...]
+    owner: bytes
 
     def missing(self, known: Container[bytes]) -> list[int]:
         """The first position of each distinct input that is not known."""
@@ -147,6 +148,7 @@ def make_plan(
         variants=variants,
         estimates=estimates,
         keys=tuple([cache_key(variant.scope, content) for variant, content in zip(variants, contents, strict=True)]),
+        owner=caller.workspace.cache_owner,
     )
 
 
@@ -242,7 +244,7 @@ def _scope(
 ) -> bytes:
     changes_the_vector = item.purpose is not None and model.symmetry is Symmetry.BY_PURPOSE
     return cache_scope(
-        workspace=caller.workspace.name,
+        workspace=caller.workspace.cache_scope,
         provider=route.provider,
         vendor_model=route.vendor_model,
         revision=route.revision,

@@ -72,8 +72,11 @@ class CatalogueStore(Protocol):
     async def catalogue(self) -> Catalogue:
         """All models; from memory for a stated time."""
 
-    async def workspace(self, name: str) -> Workspace | None:
-        """A workspace's settings; `None` if the operator never made it, or removed it."""
+    async def workspace(self, name: str, workspace_id: str | None = None) -> Workspace | None:
+        """A workspace's settings; `None` if the operator never made it, or removed it.
+
+        If memory holds one that has another id than `workspace_id`, the store may look again.
+        """
 
 
 class ApiKeys(Protocol):
@@ -136,8 +139,8 @@ class VectorCache(Protocol):
     async def get(self, keys: Sequence[bytes]) -> Mapping[bytes, CachedVector]:
         """Those that are known, of distinct keys; fewer, or none, when the store is slow or broken."""
 
-    def put(self, vectors: Mapping[bytes, CachedVector], ttl: int) -> PendingWrite:
-        """Begin to keep them for `ttl` seconds."""
+    def put(self, vectors: Mapping[bytes, CachedVector], ttl: int, owner: bytes) -> PendingWrite:
+        """Begin to keep them for `ttl` seconds; `owner` is whose they are (`Workspace.cache_owner`)."""
 
 
 LARGE_ANSWER_TIME = 900

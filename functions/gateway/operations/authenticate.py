@@ -51,7 +51,9 @@ class Authenticate:
             raise Unauthenticated("The API key is unknown: it was never made, or it was revoked.")
         self._check_in_force(record)
         # Only now: made-up names must not fill the memory with settings.
-        workspace = await self._workspace(key.workspace)
+        workspace = await self._workspace(key.workspace, record.workspace_id)
+        if workspace.id != record.workspace_id:
+            raise Unauthenticated("The API key belongs to a workspace of the same name that was removed.")
         return Caller(
             workspace=workspace,
             key_id=key.key_id,
@@ -60,9 +62,9 @@ class Authenticate:
             dialect=record.dialect or workspace.dialect,
         )
 
-    async def _workspace(self, name: str) -> Workspace:
+    async def _workspace(self, name: str, workspace_id: str | None = None) -> Workspace:
         """Its settings; raises `Unauthenticated` for one that the operator never made, or removed."""
-        workspace = await self.catalogue.workspace(name)
+        workspace = await self.catalogue.workspace(name, workspace_id)
         if workspace is None:
             raise Unauthenticated(f"There is no workspace {quoted(name)} here: it was never set up, or it was removed.")
         return workspace

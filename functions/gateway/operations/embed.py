@@ -160,7 +160,7 @@ class Embed:
     ) -> None:
         writes.append(self.rate_limits.settle(reservation, computed.facts.billed_tokens))
         if computed.vectors and plan.request.cache.write and plan.model.cache_ttl:
-            writes.append(self.cache.put(computed.vectors, plan.model.cache_ttl))
+            writes.append(self.cache.put(computed.vectors, plan.model.cache_ttl, plan.owner))
 
 
 def _hits_and_misses(plan: Plan, known: Known) -> Facts:

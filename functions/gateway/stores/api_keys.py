@@ -1,10 +1,13 @@
-"""Callers' keys in Secrets Manager: one secret per workspace, holding a JSON document of hashes.
+"""Callers' keys in Secrets Manager, as hashes: `BUCKETS` secrets, each with the keys of the workspaces that fall in it.
 
-`{"keys": {"<key id>": {"sha256": …, "created": …, "expires": …, "disabled": …, "models": …, "label": …, …}}}`
+A bucket is `{"workspaces": {"<workspace>": {"<key id>": {"sha256": …, "created": …, …}}}, "apart": […]}`. The keys of a
+workspace that is `apart` have a secret of their own, named like it: `{"keys": {"<key id>": {…}}}`. So had all of them
+before there were buckets; a bucket that exists holds or names every workspace that has keys and falls in it.
 """
 
-from collections.abc import Callable
-from typing import Final
+import zlib
+from collections.abc import Callable, Mapping
+from typing import Final, TypeVar
 
 import msgspec
 
@@ -12,92 +15,127 @@ from gateway.aws.errors import AwsError, AwsUnavailable, NotFound
 from gateway.aws.secrets_manager import Vault
 from gateway.core.caller import KeyRecord, KeyRecords
 from gateway.core.errors import StoreUnavailable
-from gateway.stores.ttl_cache import TtlCache
+from gateway.stores.ttl_cache import TokenBucket, TtlCache
 
+BUCKETS: Final = 8
 FRESH: Final = 300.0
-"""Seconds until a workspace's keys are read again; a revoked key works that long."""
+"""Seconds until keys are read again; a revoked key works that long."""
 UNKNOWN: Final = 60.0
-"""Seconds for which a workspace that does not exist is believed not to."""
+"""Seconds for which a bucket or a secret that does not exist is believed not to."""
 STALE: Final = 900.0
 """Seconds for which remembered keys serve while Secrets Manager is down."""
+REREADS: Final = 10
+"""Look-ups at once, per bucket, of keys that memory does not hold; then one every ten seconds."""
 MAX_WORKSPACES: Final = 2_000
-MAX_UNKNOWN: Final = 10_000
-"""Made-up names are remembered apart, so that a flood of them does not push out real ones."""
+MAX_STRANGERS: Final = 20
+"""Workspaces without a bucket that are looked up at once; then one a second."""
 
 _NONE: Final[KeyRecords] = {}
+
+Document = TypeVar("Document")
 
 
 class MalformedKeys(ValueError):
     """The document is not one of keys; the message names the field."""
 
 
-class _Document(msgspec.Struct):
+class KeyBucket(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The keys of the workspaces that fall in one bucket."""
+
+    workspaces: Mapping[str, dict[str, KeyRecord]]
+    apart: frozenset[str] = frozenset()
+    """Workspaces whose keys have a secret of their own, because they did not fit in here."""
+
+    def records(self, workspace: str) -> KeyRecords:
+        return self.workspaces.get(workspace, _NONE)
+
+
+class _OwnDocument(msgspec.Struct):
     keys: dict[str, KeyRecord]
 
 
+def bucket_of(workspace: str) -> str:
+    """The name of the secret with that workspace's keys, below the prefix of all. Workspaces' names hold no slash."""
+    return f"buckets/{zlib.crc32(workspace.encode()) % BUCKETS}"
+
+
 def encode_records(records: KeyRecords) -> str:
-    """The document that holds these keys."""
-    return msgspec.json.encode(_Document(dict(records)), order="deterministic").decode()
+    """The document of a workspace that has a secret of its own."""
+    return msgspec.json.encode(_OwnDocument(dict(records)), order="deterministic").decode()
 
 
 def decode_records(document: str) -> KeyRecords:
-    """The keys that a document holds; raises `MalformedKeys`."""
+    """The keys that such a document holds; raises `MalformedKeys`."""
     try:
-        return msgspec.json.decode(document, type=_Document).keys
+        return msgspec.json.decode(document, type=_OwnDocument).keys
+    except msgspec.MsgspecError as error:
+        raise MalformedKeys(str(error)) from error
+
+
+def encode_bucket(bucket: KeyBucket) -> str:
+    """The document of a bucket."""
+    return msgspec.json.encode(bucket, order="deterministic").decode()
+
+
+def decode_bucket(document: str) -> KeyBucket:
+    """The keys that a bucket's document holds; raises `MalformedKeys`."""
+    try:
+        return msgspec.json.decode(document, type=KeyBucket)
     except msgspec.MsgspecError as error:
         raise MalformedKeys(str(error)) from error
 
 
 class SecretApiKeys:
-    """The port `ApiKeys` over Secrets Manager and the warm function's memory."""
+    """The port `ApiKeys` over Secrets Manager and the warm function's memory.
+
+    A key that memory does not hold is looked for at once, but made-up keys and workspaces cost no look-up each: their
+    number is bounded per bucket. Both take the same steps, so that nobody learns from the time which names exist.
+    """
 
     def __init__(self, secrets: Vault, *, prefix: str, clock: Callable[[], float]) -> None:
-        """Secrets are named `prefix` + workspace; `clock` is Unix time."""
+        """Secrets are named `prefix` + `bucket_of(workspace)`, or `prefix` + workspace; `clock` is Unix time."""
         self._secrets = secrets
         self._prefix = prefix
-        self._known = TtlCache(self._load, fresh=lambda _: FRESH, stale=STALE, size=MAX_WORKSPACES, clock=clock)
-        self._unknown = _Unknown(clock)
+        self._buckets = TtlCache(
+            self._load_bucket, fresh=_fresh, stale=STALE, size=BUCKETS, clock=clock, rereads=REREADS
+        )
+        self._own = TtlCache(
+            self._load_own, fresh=_fresh, stale=STALE, size=MAX_WORKSPACES, clock=clock, rereads=REREADS
+        )
+        self._strangers = TokenBucket(MAX_STRANGERS, 1.0, clock, tokens=MAX_STRANGERS)
 
     async def records(self, workspace: str, key_id: str) -> KeyRecords:
-        """The workspace's keys, empty if there is no such workspace; raises `StoreUnavailable`.
-
-        If memory does not hold `key_id`, it looks again, at most every ten seconds.
-        """
-        if workspace in self._unknown:
-            return _NONE
+        """The workspace's keys, empty if there is no such workspace; raises `StoreUnavailable`."""
         try:
-            return self._known.get(workspace, suffices=lambda records: key_id in records)
-        except NotFound:
-            self._unknown.add(workspace)
-            return _NONE
+            bucket = self._buckets.get(bucket_of(workspace), suffices=lambda kept: self._knows(kept, workspace, key_id))
+            if bucket is not None and workspace not in bucket.apart:
+                return bucket.records(workspace)
+            # One that has no keys is believed to have none: new keys go into a bucket.
+            return self._own.get(workspace, suffices=lambda kept: kept is None or key_id in kept) or _NONE
         except AwsError as error:
             raise StoreUnavailable("API keys cannot be checked at the moment. Try again shortly.") from error
 
-    def _load(self, workspace: str) -> KeyRecords:
-        document = self._secrets.text(self._prefix + workspace)
+    def _knows(self, bucket: KeyBucket | None, workspace: str, key_id: str) -> bool:
+        if bucket is None:
+            return key_id in (self._own.peek(workspace) or _NONE)
+        return workspace in bucket.apart or key_id in bucket.records(workspace)
+
+    def _load_bucket(self, name: str) -> KeyBucket | None:
+        return self._load(name, decode_bucket)
+
+    def _load_own(self, workspace: str) -> KeyRecords | None:
+        if self._own.peek(workspace) is None and not self._strangers.take():
+            raise AwsUnavailable("Too many unknown workspaces were asked for.")
+        return self._load(workspace, decode_records)
+
+    def _load(self, name: str, decode: Callable[[str], Document]) -> Document | None:
         try:
-            return decode_records(document)
+            return decode(self._secrets.text(self._prefix + name))
+        except NotFound:
+            return None
         except MalformedKeys as error:
-            raise AwsUnavailable(f"The keys of workspace {workspace!r} cannot be read: {error}.") from error
+            raise AwsUnavailable(f"The keys in {name!r} cannot be read: {error}.") from error
 
 
-class _Unknown:
-    """Names of workspaces that do not exist, each for `UNKNOWN` seconds, the `MAX_UNKNOWN` latest of them."""
-
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self._clock = clock
-        self._until: dict[str, float] = {}
-
-    def __contains__(self, workspace: str) -> bool:
-        until = self._until.get(workspace)
-        if until is None:
-            return False
-        if until > self._clock():
-            return True
-        del self._until[workspace]
-        return False
-
-    def add(self, workspace: str) -> None:
-        self._until[workspace] = self._clock() + UNKNOWN
-        if len(self._until) > MAX_UNKNOWN:
-            del self._until[next(iter(self._until))]
+def _fresh(kept: object | None) -> float:
+    return UNKNOWN if kept is None else FRESH

@@ -22,6 +22,8 @@ FRESH: Final = 60.0
 STALE: Final = 24 * 3600.0
 """Seconds for which a remembered copy serves while DynamoDB is down: models seldom change."""
 MAX_WORKSPACES: Final = 2_000
+REREADS: Final = 5
+"""Look-ups at once of a workspace whose key is newer than its remembered settings."""
 
 PARTITION: Final = "catalogue"
 MODEL: Final = "model#"
@@ -57,7 +59,12 @@ class TableCatalogue:
         self._table = table
         self._catalogue = TtlCache(self._load_catalogue, fresh=lambda _: FRESH, stale=STALE, size=1, clock=clock)
         self._workspaces = TtlCache(
-            self._load_workspace, fresh=lambda _: FRESH, stale=STALE, size=MAX_WORKSPACES, clock=clock
+            self._load_workspace,
+            fresh=lambda _: FRESH,
+            stale=STALE,
+            size=MAX_WORKSPACES,
+            clock=clock,
+            rereads=REREADS,
         )
 
     async def catalogue(self) -> Catalogue:
@@ -67,13 +74,17 @@ class TableCatalogue:
         except AwsError as error:
             raise StoreUnavailable("The catalogue of models cannot be read at the moment.") from error
 
-    async def workspace(self, name: str) -> Workspace | None:
+    async def workspace(self, name: str, workspace_id: str | None = None) -> Workspace | None:
         """A workspace's settings, the defaults if they cannot be read; `None` if it was never made, or was removed.
 
-        Raises `StoreUnavailable` like `catalogue`.
+        If memory holds none of that id, it looks again, within bounds. Raises `StoreUnavailable` like `catalogue`.
         """
+
+        def suffices(row: Workspace | None) -> bool:
+            return workspace_id is None or (row is not None and row.id == workspace_id)
+
         try:
-            return self._workspaces.get(name)
+            return self._workspaces.get(name, suffices=suffices)
         except AwsError as error:
             raise StoreUnavailable("The settings of the workspace cannot be read at the moment.") from error
 
@@ -96,12 +107,25 @@ class TableCatalogue:
     def _load_workspace(self, name: str) -> Workspace | None:
         key = {"pk": {"S": workspace_partition(name)}, "sk": {"S": SETTINGS}}
         item = self._dynamodb.get_item(self._table, key, _Item)
-        return next(_readable([item], SETTINGS, Workspace), Workspace(name=name)) if item else None
+        return next(_readable([item], SETTINGS, Workspace), _defaults(name, item)) if item else None
 
 
 class _Item(msgspec.Struct):
     sk: Attribute
     document: Attribute | None = None
+
+
+class _Identity(msgspec.Struct):
+    id: str = ""
+
+
+def _defaults(name: str, item: _Item) -> Workspace:
+    """Settings where the row's cannot be read; with its own id, lest it has the cache of another of that name."""
+    document = (item.document and item.document.S) or "{}"
+    try:
+        return msgspec.convert({"name": name, "id": msgspec.json.decode(document, type=_Identity).id}, Workspace)
+    except msgspec.MsgspecError:
+        return Workspace(name=name)
 
 
 def _readable(items: Iterable[_Item], kind: str, row_type: type[Row]) -> Iterator[Row]:

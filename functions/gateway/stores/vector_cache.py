@@ -1,6 +1,7 @@
 """Vectors already computed: the warm function's memory first, DynamoDB second. It never fails: at worst it has nothing.
 
-An item is `{key: B, vector: B (little-endian float32), tokens: N, expires_at: N (Unix seconds)}`.
+An item is `{key: B, vector: B (little-endian float32), tokens: N, expires_at: N (Unix seconds), owner: B}`. The owner
+is the workspace's, for an operator who erases what is cached of it; items older than owners have none.
 """
 
 import time
@@ -73,14 +74,14 @@ class TableVectorCache:
         self._begin(missing, BatchPipeline(self._send_keys, partial(self._take, found), MAX_KEYS, self._reading))()
         return found
 
-    def put(self, vectors: Mapping[bytes, CachedVector], ttl: int) -> PendingWrite:
+    def put(self, vectors: Mapping[bytes, CachedVector], ttl: int, owner: bytes) -> PendingWrite:
         """Keep them for `ttl` seconds: in memory at once, and in DynamoDB if it will."""
         if ttl <= 0:
             return nothing_pending
         expires_at = int(self._clock()) + ttl
         for key, vector in vectors.items():
             self._memory.put(key, vector, expires_at)
-        items = [_to_send(key, vector, expires_at) for key, vector in vectors.items()]
+        items = [_to_send(key, vector, expires_at, owner) for key, vector in vectors.items()]
         return self._begin(items, BatchPipeline(self._send_items, lambda left_out: left_out, MAX_ITEMS, self._writing))
 
     def _send_keys(self, keys: Sequence[Ask]) -> BatchGet["_Item"]:
@@ -218,12 +219,13 @@ class BatchPipeline(Generic[Page_co]):
             batch.abandon()
 
 
-def _to_send(key: bytes, vector: CachedVector, expires_at: int) -> Attributes:
+def _to_send(key: bytes, vector: CachedVector, expires_at: int, owner: bytes) -> Attributes:
     return {
         "key": {"B": key},
         "vector": {"B": msgspec.Raw(to_base64(vector.vector))},  # four times as fast as msgspec's own base64
         "tokens": {"N": str(vector.tokens)},
         "expires_at": {"N": str(expires_at)},
+        "owner": {"B": owner},
     }
 
 

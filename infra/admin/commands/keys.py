@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from gateway.core.caller import KeyLimits, KeyRecord
-from gateway.stores.api_keys import FRESH, UNKNOWN
+from gateway.stores.api_keys import FRESH
 from gateway.stores.ttl_cache import LOOK_AGAIN
 from infra.admin.api_keys import open_api_keys
 from infra.admin.catalogue_table import open_catalogue
@@ -14,6 +14,7 @@ from infra.admin.key_records import (
     NewKey,
     add_key,
     check_label,
+    count_keys,
     find_key,
     forget_useless,
     make_key,
@@ -30,9 +31,9 @@ from infra.admin.workspaces import SharedPathDialect, find_workspace, require_wo
 
 _FORGETTING = f"Warm functions forget it within {FRESH / 60:g} minutes."
 
-_LEARNING = f"Warm functions know it within {LOOK_AGAIN:g} seconds, a workspace's first key within {UNKNOWN:g}."
+_LEARNING = f"It works at once, or within {LOOK_AGAIN:g} seconds while many unknown keys are tried."
 
-app = typer.Typer(no_args_is_help=True, help="Callers' API keys: create, list, revoke, rotate, prune.")
+app = typer.Typer(no_args_is_help=True, help="Callers' API keys: create, list, revoke, rotate, prune, pack.")
 
 WorkspaceArgument = Annotated[str, typer.Argument(help="The workspace whose keys these are.", metavar="WORKSPACE")]
 KeyIdArgument = Annotated[str, typer.Argument(help="The id of the key, as `keys list` shows it.", metavar="KEY_ID")]
@@ -66,14 +67,15 @@ def create(  # noqa: PLR0917  # options, which Typer reads by name
     """Make a key. It is shown once and kept nowhere."""
     check_label(label)
     place, now = find_stage(stage), int(time.time())
-    whole = find_workspace(place, workspace).limits
+    row = find_workspace(place, workspace)
     limits = KeyLimits(
-        requests=read_limit("requests", requests_per_minute, of=whole.requests),
-        tokens=read_limit("tokens", tokens_per_minute, of=whole.tokens),
+        requests=read_limit("requests", requests_per_minute, of=row.limits.requests),
+        tokens=read_limit("tokens", tokens_per_minute, of=row.limits.tokens),
     )
     key = make_key(
         workspace,
         now=now,
+        workspace_id=row.id,
         expires=read_expiry(expires, now=now) if expires else None,
         models=_find_models(place, model) if model else None,
         label=label,
@@ -113,7 +115,10 @@ def list_keys(workspace: WorkspaceArgument, stage: StageOption) -> None:
 
 @app.command("revoke")
 def revoke(workspace: WorkspaceArgument, key_id: KeyIdArgument, stage: StageOption) -> None:
-    """Disable a key for good."""
+    """Disable a key for good.
+
+    Functions that are warm remember keys: it may work for 5 more minutes, and for 15 while Secrets Manager is down.
+    """
     open_api_keys(find_stage(stage)).edit(workspace, lambda records: revoke_key(records, key_id))
     say(f"The key {key_id} of {workspace} is revoked. {_FORGETTING}")
 
@@ -124,7 +129,10 @@ def rotate(
     key_id: KeyIdArgument,
     stage: StageOption,
     grace: Annotated[str, typer.Option(help="How long the old key still works: 24h, 15m, 0.")] = "24h",
-    expires: ExpiresOption = None,
+    expires: Annotated[
+        str | None,
+        typer.Option(help="When the new key ends. Default: it lasts as long as the old one was to.", metavar="WHEN"),
+    ] = None,
     *,
     plain: PlainOption = False,
 ) -> None:
@@ -148,7 +156,17 @@ def prune(workspace: WorkspaceArgument, stage: StageOption) -> None:
     before = len(keys.read(workspace))
     keys.edit(workspace, lambda records: forget_useless(records, now=now))
     after = len(keys.read(workspace))
-    say(f"{before - after} keys of {workspace} are forgotten, {after} remain.")
+    say(f"Forgotten: {count_keys(before - after)} of {workspace}. Left: {count_keys(after)}.")
+
+
+@app.command("pack")
+def pack(stage: StageOption) -> None:
+    """Bring keys that older versions kept, one secret for each workspace, into the few secrets of today.
+
+    Both are read, so callers notice nothing. It may be interrupted and repeated.
+    """
+    count = open_api_keys(find_stage(stage)).pack()
+    say(f"The keys of {count} workspaces were brought into buckets." if count else "All keys are in buckets.")
 
 
 def _find_models(stage: Stage, names: list[str]) -> frozenset[str]:

@@ -1,5 +1,6 @@
 """`gateway workspaces`: who calls, and how much they may."""
 
+import secrets
 from typing import Annotated, Any
 
 import msgspec
@@ -9,6 +10,7 @@ from gateway.core.caller import Workspace
 from gateway.stores.catalogue import FRESH
 from infra.admin.api_keys import open_api_keys
 from infra.admin.failures import Failure, NotTried
+from infra.admin.key_records import count_keys
 from infra.admin.screen import note, say, show_table
 from infra.admin.stages import Stage, StageOption, find_stage
 from infra.admin.workspaces import SharedPathDialect, Workspaces, check_name, open_workspaces, require_workspace
@@ -74,19 +76,17 @@ def remove(
     keys = open_api_keys(place)
     count = len(keys.read(name))
     if not yes:
-        typer.confirm(f"Remove the workspace {name} from {stage}, and revoke its {_keys(count)} for good?", abort=True)
+        typer.confirm(
+            f"Remove the workspace {name} from {stage}, and revoke its {count_keys(count)} for good?", abort=True
+        )
     # Keys first: a half-done removal can be repeated only while the workspace exists.
     had_keys = keys.remove(name)
     open_workspaces(place).remove(name)
-    gone = f"{_keys(count)} revoked and their secret deleted" if had_keys else "it had no keys"
+    gone = f"{count_keys(count)} deleted" if had_keys else "it had no keys"
     say(
         f"The workspace {name} is removed: its settings are deleted, {gone}. "
         f"Warm functions forget it within {FRESH / 60:g} minute."
     )
-
-
-def _keys(count: int) -> str:
-    return f"{count} key" if count == 1 else f"{count} keys"
 
 
 def _check_limit(unit: str, limit: int | None, most: int) -> None:
@@ -107,7 +107,7 @@ def _show(stage: Stage, names: list[str]) -> None:
 def _change(
     old: Workspace | None, name: str, limits: dict[str, int | None], dialect: SharedPathDialect | None
 ) -> Workspace:
-    entry: dict[str, Any] = msgspec.to_builtins(old or Workspace(name=name))
+    entry: dict[str, Any] = msgspec.to_builtins(old or Workspace(name=name, id=secrets.token_hex(8)))
     entry["limits"] |= {field: value for field, value in limits.items() if value is not None}
     if dialect:
         entry["dialect"] = dialect

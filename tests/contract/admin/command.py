@@ -13,7 +13,7 @@ import yaml
 from typer.testing import CliRunner
 
 from gateway.core.caller import KeyRecords
-from gateway.stores.api_keys import decode_records
+from gateway.stores.api_keys import bucket_of, decode_bucket
 from infra.admin.app import app
 from infra.admin.catalogue_rows import Rows
 from infra.admin.catalogue_table import open_catalogue
@@ -45,9 +45,14 @@ def new_key(workspace: str, *options: str) -> str:
 
 def kept_keys(workspace: str, stage: str = "local") -> KeyRecords:
     """What Secrets Manager holds, read as the gateway reads it."""
+    return decode_bucket(kept_bucket(workspace, stage)).records(workspace)
+
+
+def kept_bucket(workspace: str, stage: str = "local") -> str:
+    """The document that holds a workspace's keys, and those of others."""
     place = find_stage(stage)
-    answer = place.client("secretsmanager").get_secret_value(SecretId=place.api_keys_prefix + workspace)
-    return decode_records(answer["SecretString"])
+    answer = place.client("secretsmanager").get_secret_value(SecretId=place.api_keys_prefix + bucket_of(workspace))
+    return str(answer["SecretString"])
 
 
 def rows(stage: str = "local") -> Rows:

@@ -3,7 +3,6 @@
 import pytest
 
 from gateway.core.api_key import parse
-from infra.admin.secret_values import SecretValues
 from infra.admin.stages import find_stage
 from infra.admin.workspaces import open_workspaces
 from tests.contract.admin.command import Outcome, gateway, kept_keys, new_key
@@ -62,12 +61,12 @@ def test_a_removed_workspace_is_gone_with_its_keys(acme: str) -> None:
     outcome = gateway("workspaces", "remove", acme, "--yes")
 
     assert outcome.out == (
-        "The workspace acme is removed: its settings are deleted, 2 keys revoked and their secret deleted. "
+        "The workspace acme is removed: its settings are deleted, 2 keys deleted. "
         "Warm functions forget it within 1 minute.\n"
     )
     place = find_stage("local")
     assert open_workspaces(place).names() == ["beta"]
-    assert not SecretValues(place.client("secretsmanager")).exists(place.api_keys_prefix + acme)
+    assert kept_keys(acme) == {}
 
 
 def test_a_removed_workspace_made_again_lets_no_old_key_in(acme: str) -> None:
@@ -77,7 +76,42 @@ def test_a_removed_workspace_made_again_lets_no_old_key_in(acme: str) -> None:
     gateway("workspaces", "set", acme)
     new = parse(new_key(acme)).key_id
 
-    assert {key_id: record.disabled for key_id, record in kept_keys(acme).items()} == {old: True, new: False}
+    assert kept_keys(acme).keys() == {new}
+    assert old != new
+
+
+def test_a_workspace_made_again_has_another_id_and_keys_of_its_own(acme: str) -> None:
+    workspaces = open_workspaces(find_stage("local"))
+    first = workspaces.read(acme)
+    gateway("workspaces", "set", acme, "--tokens-per-minute", "7")
+    same = workspaces.read(acme)
+    gateway("workspaces", "remove", acme, "--yes")
+    gateway("workspaces", "set", acme)
+    second = workspaces.read(acme)
+    new_key(acme)
+
+    assert first
+    assert same
+    assert second
+    assert first.id == same.id != second.id
+    assert {record.workspace_id for record in kept_keys(acme).values()} == {second.id}
+
+
+def test_a_workspace_older_than_ids_keeps_its_empty_one(acme: str) -> None:
+    place = find_stage("local")
+    document = '{"name": "old", "limits": {"requests": 5, "tokens": 6}}'
+    place.client("dynamodb").put_item(
+        TableName=place.catalogue_table,
+        Item={"pk": {"S": "workspace#old"}, "sk": {"S": "settings"}, "document": {"S": document}},
+    )
+
+    gateway("workspaces", "set", "old", "--requests-per-minute", "7")
+    new_key("old")
+
+    row = open_workspaces(place).read("old")
+    assert row
+    assert (row.id, row.cache_scope, row.limits.requests) == ("", "old", 7)
+    assert {record.workspace_id for record in kept_keys("old").values()} == {""}
 
 
 def test_a_workspace_without_keys_can_be_removed(acme: str) -> None:

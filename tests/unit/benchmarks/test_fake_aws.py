@@ -12,6 +12,7 @@ from benchmarks import stage
 from benchmarks.aws_controls import AwsControls
 from benchmarks.fake_aws import updated
 from benchmarks.processes import server
+from gateway.stores.api_keys import bucket_of
 
 KNOWN, UNKNOWN = bytes(32), bytes([1]) * 32
 VECTOR = {"vector": {"B": bytes(4 * 1536)}, "tokens": {"N": "8"}, "expires_at": {"N": "99"}}
@@ -73,7 +74,7 @@ def test_an_item_that_is_not_there_is_not_found(dynamodb: Client) -> None:
 def test_the_secret_of_the_workspace_has_its_key(session: boto3.Session, address: str) -> None:
     client = session.client("secretsmanager", endpoint_url=address)
 
-    reply = client.get_secret_value(SecretId=stage.WORKSPACES_PREFIX + stage.WORKSPACE)
+    reply = client.get_secret_value(SecretId=stage.WORKSPACES_PREFIX + bucket_of(stage.WORKSPACE))
 
     assert stage.KEY_ID in reply["SecretString"]
     client.close()

@@ -60,7 +60,7 @@ class Stage:
     async def catalogue(self) -> Catalogue:
         return Catalogue(self.models, self.providers)
 
-    async def workspace(self, name: str) -> Workspace | None:
+    async def workspace(self, name: str, workspace_id: str | None = None) -> Workspace | None:
         return Workspace(name=name, dialect=self.dialect)
 
     async def reserve(self, caller: Caller, tokens: int) -> Reservation:
@@ -78,7 +78,7 @@ class Stage:
     async def get(self, keys: Sequence[bytes]) -> Mapping[bytes, CachedVector]:
         return {key: self.kept[key] for key in keys if key in self.kept}
 
-    def put(self, vectors: Mapping[bytes, CachedVector], ttl: int) -> PendingWrite:
+    def put(self, vectors: Mapping[bytes, CachedVector], ttl: int, owner: bytes) -> PendingWrite:
         self.kept |= vectors
         return nothing_pending
 

@@ -460,7 +460,7 @@ async def test_an_answer_that_is_made_is_not_taken_away_by_what_follows_it(
     def fail() -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(Stage, "put", lambda _self, _vectors, _ttl: fail)
+    monkeypatch.setattr(Stage, "put", lambda _self, _vectors, _ttl, _owner: fail)
 
     response = await Stage().post("/v1/embeddings", model="echo", input="a")
 

@@ -137,3 +137,22 @@ async def test_a_key_has_its_own_limits_up_to_those_of_its_workspace(
     caller = await authenticate(KEY.text, keys=stored(limits=own))
 
     assert caller.limits == limits
+
+
+@pytest.mark.parametrize(
+    ("of_the_key", "of_the_workspace"), [("", "ab" * 8), ("ab" * 8, ""), ("ab" * 8, "cd" * 8)], ids=str
+)
+async def test_a_key_opens_no_other_workspace_of_the_same_name(of_the_key: str, of_the_workspace: str) -> None:
+    """Whatever of the two a function still remembers: the old keys, the old settings, or both are new."""
+    successor = Workspace(name="acme", id=of_the_workspace)
+
+    with pytest.raises(Unauthenticated, match="removed"):
+        await authenticate(KEY.text, keys=stored(workspace_id=of_the_key), workspaces=(successor,))
+
+
+async def test_a_key_opens_the_workspace_that_it_was_made_for() -> None:
+    caller = await authenticate(
+        KEY.text, keys=stored(workspace_id="ab" * 8), workspaces=(Workspace(name="acme", id="ab" * 8),)
+    )
+
+    assert caller.workspace.id == "ab" * 8

@@ -593,7 +593,7 @@ async def test_a_request_that_is_cancelled_pays_and_keeps_what_was_done_by_then(
 @pytest.mark.parametrize("unforeseen", UNFORESEEN, ids=lambda error: type(error).__name__)
 async def test_a_cache_that_cannot_be_written_leaves_the_reservation_settled(unforeseen: Exception) -> None:
     class Unwritable(Cache):
-        def put(self, vectors: Mapping[bytes, CachedVector], ttl: int) -> PendingWrite:
+        def put(self, vectors: Mapping[bytes, CachedVector], ttl: int, owner: bytes) -> PendingWrite:
             raise unforeseen
 
     stage = Stage(cache=Unwritable(lambda: 0.0))
@@ -747,3 +747,13 @@ async def test_providers_have_no_more_time_than_the_invocation_has_left() -> Non
     await stage.ask("a", seconds_left=4.0)
 
     assert granted == [4.0]
+
+
+async def test_a_workspace_made_again_under_an_old_name_finds_nothing_of_its_predecessor() -> None:
+    stage = Stage()
+    for workspace_id in ("", "ab" * 8, "cd" * 8):
+        stage.workspace = Workspace(name="acme", id=workspace_id)
+        await stage.ask("a")
+
+    assert stage.provider.inputs == ["a", "a", "a"]
+    assert sorted(stage.cache.owners.values()) == sorted([Workspace(name="acme").cache_owner, b"\xab" * 8, b"\xcd" * 8])

@@ -120,7 +120,7 @@ async def test_a_cached_vector_is_found() -> None:
     assert found == {key: CachedVector(vector=base64.b64decode(item["vector"]["B"]), tokens=3)}
 
 
-async def test_a_vector_is_kept_in_the_same_form() -> None:
+async def test_a_vector_is_kept_in_the_same_form_and_says_whose_it_is() -> None:
     item = STORED["cached_vector"]
     key, expires_at = base64.b64decode(item["key"]["B"]), int(item["expires_at"]["N"])
     vector = CachedVector(vector=base64.b64decode(item["vector"]["B"]), tokens=3)
@@ -129,9 +129,11 @@ async def test_a_vector_is_kept_in_the_same_form() -> None:
             DynamoDb(server.client()), table="cache", clock=lambda: expires_at - 60.0, on_failure=pytest.fail
         )
 
-        cache.put({key: vector}, 60)()
+        cache.put({key: vector}, 60, Workspace(name="acme").cache_owner)()
 
-    assert server.requests[0].json["RequestItems"]["cache"] == [{"PutRequest": {"Item": item}}]
+    assert server.requests[0].json["RequestItems"]["cache"] == [
+        {"PutRequest": {"Item": {**item, "owner": {"B": "giszrYfBSKA="}}}}
+    ]
 
 
 def table_catalogue(server: ScriptedAws) -> TableCatalogue:

@@ -27,8 +27,10 @@ class Source:
             raise NotFound("gone", code="ResourceNotFoundException")
         return self.values[name]
 
-    def cache(self, size: int = 10) -> TtlCache[int]:
-        return TtlCache(self.load, fresh=lambda _: FRESH, stale=STALE, size=size, clock=lambda: self.now)
+    def cache(self, size: int = 10, rereads: int = 0) -> TtlCache[int]:
+        return TtlCache(
+            self.load, fresh=lambda _: FRESH, stale=STALE, size=size, clock=lambda: self.now, rereads=rereads
+        )
 
 
 def test_a_value_is_loaded_once_while_it_is_fresh() -> None:
@@ -127,3 +129,17 @@ def test_the_value_used_longest_ago_makes_room() -> None:
         cache.get(name)
 
     assert source.loads == ["a", "b", "c", "b"]
+
+
+def test_a_value_that_does_not_suffice_is_loaded_again_a_few_times_at_once_and_then_seldom() -> None:
+    source = Source()
+    cache = source.cache(rereads=3)
+    counts = []
+
+    for seconds in (0.0, LOOK_AGAIN, LOOK_AGAIN, 2 * LOOK_AGAIN):
+        source.now += seconds
+        for _ in range(100):
+            cache.get("a", suffices=lambda value: value > 1)
+        counts.append(len(source.loads))
+
+    assert counts == [1 + 3, 1 + 4, 1 + 5, 1 + 7]

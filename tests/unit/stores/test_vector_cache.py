@@ -16,6 +16,7 @@ from tests.fakes.aws import Answer, Request, ScriptedAws, failure, reply
 
 NOW = 1_000_000.0
 TTL = 60
+OWNER = b"8 bytes!"
 
 
 def key(number: int) -> bytes:
@@ -78,7 +79,7 @@ async def test_what_one_function_puts_another_gets_however_many_there_are() -> N
     table = Table()
     with ScriptedAws(table) as server:
         gateway = Gateway(server)
-        gateway.cache().put(vectors(2048), TTL)()
+        gateway.cache().put(vectors(2048), TTL, OWNER)()
 
         found = await gateway.cache().get(list(vectors(2048)))
 
@@ -99,7 +100,7 @@ async def test_vectors_are_sent_at_once_and_the_reply_is_read_when_the_write_is_
 
     with ScriptedAws(answer_when_allowed) as server:
         gateway = Gateway(server)
-        finish = gateway.cache().put(vectors(3), TTL)
+        finish = gateway.cache().put(vectors(3), TTL, OWNER)
 
         was_sent, kept_before = arrived.wait(5), len(table.items)
         may_answer.set()
@@ -113,7 +114,7 @@ async def test_vectors_are_sent_at_once_and_the_reply_is_read_when_the_write_is_
 async def test_a_function_finds_what_it_put_before_dynamodb_has_answered() -> None:
     with ScriptedAws(Table()) as server:
         cache = Gateway(server).cache()
-        finish = cache.put(vectors(3), TTL)
+        finish = cache.put(vectors(3), TTL, OWNER)
 
         found = await cache.get(list(vectors(3)))
         finish()
@@ -129,7 +130,7 @@ async def test_only_so_many_batches_are_sent_before_the_write_is_finished() -> N
         return table(request)
 
     with ScriptedAws(count_and_answer) as server:
-        finish = Gateway(server).cache().put(vectors(count), TTL)
+        finish = Gateway(server).cache().put(vectors(count), TTL, OWNER)
 
         all_arrived = all(arrived.acquire(timeout=5) for _ in range(MAX_SIDE_BY_SIDE))
         sent_before = len(server.requests)
@@ -146,7 +147,7 @@ async def test_a_write_that_fails_is_reported_when_it_is_finished() -> None:
     with ScriptedAws(lambda _: failure("InternalServerError", 500)) as server:
         gateway = Gateway(server)
 
-        finish = gateway.cache().put(vectors(3), TTL)
+        finish = gateway.cache().put(vectors(3), TTL, OWNER)
         before = list(gateway.failures)
         finish()
 
@@ -157,7 +158,7 @@ async def test_a_write_that_fails_is_reported_when_it_is_finished() -> None:
 async def test_memory_answers_first() -> None:
     with ScriptedAws(Table()) as server:
         cache = Gateway(server).cache()
-        cache.put(vectors(3), TTL)()
+        cache.put(vectors(3), TTL, OWNER)()
 
         found = await cache.get(list(vectors(3)))
 
@@ -168,7 +169,7 @@ async def test_memory_answers_first() -> None:
 async def test_what_came_from_dynamodb_is_remembered() -> None:
     with ScriptedAws(Table()) as server:
         gateway = Gateway(server)
-        gateway.cache().put(vectors(3), TTL)()
+        gateway.cache().put(vectors(3), TTL, OWNER)()
         cache = gateway.cache()
         await cache.get(list(vectors(3)))
 
@@ -181,7 +182,7 @@ async def test_what_came_from_dynamodb_is_remembered() -> None:
 async def test_only_what_memory_does_not_know_is_asked_for() -> None:
     with ScriptedAws(Table()) as server:
         gateway = Gateway(server)
-        gateway.cache().put(vectors(5), TTL)()
+        gateway.cache().put(vectors(5), TTL, OWNER)()
         cache = gateway.cache()
         await cache.get([key(0), key(3)])
 
@@ -213,7 +214,7 @@ async def test_what_dynamodb_left_out_is_asked_for_again() -> None:
     table = Table(skips=lambda request, place: request < 3 and place % 2 == 0)
     with ScriptedAws(table) as server:
         gateway = Gateway(server)
-        gateway.cache().put(vectors(10), TTL)()
+        gateway.cache().put(vectors(10), TTL, OWNER)()
         table.requests = 0
 
         found = await gateway.cache().get(list(vectors(10)))
@@ -227,13 +228,13 @@ async def test_what_dynamodb_always_leaves_out_is_not_asked_for_without_end(oper
     table = Table()
     with ScriptedAws(table) as server:
         gateway = Gateway(server)
-        gateway.cache().put(vectors(10), TTL)()
+        gateway.cache().put(vectors(10), TTL, OWNER)()
         table.skips = lambda request, place: place == 0
 
         if operation == "BatchGetItem":
             found = await gateway.cache().get(list(vectors(10)))
         else:
-            gateway.cache().put(vectors(10), TTL)()
+            gateway.cache().put(vectors(10), TTL, OWNER)()
             found = {key(0): vectors(1)[key(0)]}
 
     again = [request for request in server.requests[1:] if request.operation == operation]
@@ -245,7 +246,7 @@ async def test_what_dynamodb_always_leaves_out_is_not_asked_for_without_end(oper
 async def test_an_item_that_dynamodb_has_not_yet_deleted_is_no_hit() -> None:
     with ScriptedAws(Table()) as server:
         gateway = Gateway(server)
-        gateway.cache().put(vectors(3), TTL)()
+        gateway.cache().put(vectors(3), TTL, OWNER)()
         gateway.now += TTL
 
         found = await gateway.cache().get(list(vectors(3)))
@@ -308,7 +309,7 @@ async def test_a_broken_store_is_served_without(answer: Answer, reason: str) -> 
         cache = gateway.cache()
 
         found = await cache.get([key(1)])
-        cache.put(vectors(3), TTL)()
+        cache.put(vectors(3), TTL, OWNER)()
 
     assert found == {}
     assert gateway.failures == [reason, reason]
@@ -349,7 +350,7 @@ async def test_what_arrived_before_a_store_broke_is_used() -> None:
 
     with ScriptedAws(break_in_the_second_batch) as server:
         gateway = Gateway(server)
-        gateway.cache().put(vectors(200), TTL)()
+        gateway.cache().put(vectors(200), TTL, OWNER)()
 
         found = await gateway.cache().get(list(vectors(200)))
 
@@ -367,7 +368,7 @@ async def test_replies_that_were_given_up_are_never_taken_for_another_call() -> 
 
     with ScriptedAws(break_in_the_first_batch) as server:
         gateway = Gateway(server)
-        gateway.cache().put(vectors(500), TTL)()
+        gateway.cache().put(vectors(500), TTL, OWNER)()
         cache = gateway.cache()
         await cache.get(list(vectors(500)))
         breaks[0] = False
@@ -398,7 +399,7 @@ async def test_a_store_that_keeps_failing_is_left_alone_for_a_while() -> None:
 async def test_nothing_is_kept_where_the_model_does_not_allow_it(ttl: int) -> None:
     with ScriptedAws(Table()) as server:
         cache = Gateway(server).cache()
-        cache.put(vectors(3), ttl)()
+        cache.put(vectors(3), ttl, OWNER)()
 
         found = await cache.get(list(vectors(3)))
 
@@ -410,7 +411,7 @@ async def test_nothing_asked_is_nothing_sent() -> None:
         cache = Gateway(server).cache()
 
         found = await cache.get([])
-        cache.put({}, TTL)()
+        cache.put({}, TTL, OWNER)()
 
     assert found == {}
     assert server.requests == []
