@@ -140,5 +140,6 @@ def _providers(aws: AwsClient, settings: Settings, client: "Callable[[], HttpCli
             embedded_function=settings.embedded_model_function,
             functions=Functions(aws),
             client=client,
+            role=aws.credentials,
         )
     )

@@ -63,7 +63,8 @@ def resources_of(kind: str, name: str = "template.yaml") -> dict[str, dict[str, 
 
 def statements(role: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     for policy in role["Properties"]["Policies"]:
-        found = policy["PolicyDocument"]["Statement"]
+        # A policy under a condition: what is granted where it holds.
+        found = policy.get("Fn::If", ["", policy])[1]["PolicyDocument"]["Statement"]
         yield from found if isinstance(found, list) else [found]
 
 
@@ -199,6 +200,7 @@ def test_the_api_function_may_do_what_it_does_and_nothing_else() -> None:
         "s3:PutObject",
         "s3:GetObject",
         "lambda:InvokeFunction",
+        "bedrock:InvokeModel",
     }
 
 
@@ -354,3 +356,12 @@ def test_the_guide_lists_every_parameter_with_its_default() -> None:
         name: f"`{parameter['Default']}`" if parameter["Default"] != "" else "empty"
         for name, parameter in read_template()["Parameters"].items()
     }
+
+
+def test_bedrock_may_be_asked_only_where_the_operator_says_so() -> None:
+    (role,) = (role for name, role in resources_of("AWS::IAM::Role").items() if name == "ApiFunctionRole")
+    conditional = [policy["Fn::If"] for policy in role["Properties"]["Policies"] if "Fn::If" in policy]
+    granted = {policy["PolicyDocument"]["Statement"]["Action"]: condition for condition, policy, _ in conditional}
+
+    assert granted["bedrock:InvokeModel"] == "BedrockIsOn"
+    assert read_template()["Parameters"]["Bedrock"]["Default"] == "off"

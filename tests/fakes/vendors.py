@@ -14,6 +14,7 @@ from urllib.parse import unquote
 
 import pybase64
 
+from tests.fakes import aws_signature
 from tests.fakes.openai_vendor import count_tokens, vector
 from tests.fakes.vendor_server import Answer, running
 
@@ -60,7 +61,7 @@ class Vendor:
     def answer(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> Answer:
         self.seen["requests"] += 1
         try:
-            if headers.get(self._spoken.key_header) != f"{self._spoken.key_scheme}{self._key}":
+            if not self._spoken.admits(method, target, headers, body, self._key):
                 raise self._spoken.refuse(401, "The key is not right.")
             asked = Asked(unquote(target), headers, json.loads(body))
             self.asked.append(asked)
@@ -86,6 +87,13 @@ class Spoken:
     refuse: Callable[[int, str], Refusal]
     key_header: str = "authorization"
     key_scheme: str = "Bearer "
+    signed: bool = False
+    """Whether a call is signed for AWS, with the key as its secret, instead."""
+
+    def admits(self, method: str, target: str, headers: Mapping[str, str], body: bytes, key: str) -> bool:
+        if self.signed:
+            return aws_signature.is_right(method, target, headers, body, secret=key, service="bedrock")
+        return headers.get(self.key_header) == f"{self.key_scheme}{key}"
 
 
 def _google_error(status: int, message: str) -> Refusal:
@@ -221,7 +229,74 @@ def _speak_snowflake(asked: Asked) -> Any:
     return {"object": "list", "data": items, "model": asked.body["model"], "usage": usage}
 
 
+def _bedrock_error(status: int, message: str) -> Refusal:
+    kinds = {400: "ValidationException", 401: "AccessDeniedException", 404: "ResourceNotFoundException"}
+    kind = kinds.get(status, "ThrottlingException" if status == 429 else "InternalServerException")
+    return Refusal(403 if status == 401 else status, {"message": message}, {"x-amzn-errortype": kind})
+
+
+def _speak_bedrock(asked: Asked) -> Any:
+    for family, speak in BEDROCK.items():
+        if family in asked.path:
+            return speak(asked)
+    raise _bedrock_error(400, "The provided model identifier is invalid.")
+
+
+def _speak_titan(asked: Asked) -> Any:
+    check_fields(asked.body, "inputText! dimensions normalize embeddingTypes", _bedrock_error)
+    text, tokens = asked.body["inputText"], count_tokens(asked.body["inputText"])
+    if tokens > MAX_TOKENS:
+        raise _bedrock_error(
+            400,
+            "400 Bad Request: Too many input tokens. "
+            f"Max input tokens: {MAX_TOKENS}, request input token count: {tokens} ",
+        )
+    found = vector(text, asked.body.get("dimensions", 1024))
+    return {"embedding": found, "embeddingsByType": {"float": found}, "inputTextTokenCount": tokens}
+
+
+def _speak_bedrock_cohere(asked: Asked) -> Any:
+    latest = "embed-v4" in asked.path
+    fields = "texts! input_type! truncate embedding_types" + (" output_dimension max_tokens" if latest else "")
+    check_fields(asked.body, fields, _bedrock_error)
+    texts, cut = asked.body["texts"], asked.body.get("truncate", "NONE")
+    if cut not in ({"NONE", "LEFT", "RIGHT"} if latest else {"NONE", "START", "END"}):
+        raise _bedrock_error(400, f"Malformed input request: #/truncate: {cut} is not a valid enum value")
+    if len(texts) > 96:
+        raise _bedrock_error(400, "Malformed input request: #/texts: expected maximum item count: 96, found: 97")
+    if cut == "NONE" and max(map(len, texts)) > 2048:
+        raise _bedrock_error(400, "Malformed input request: #/texts/0: expected maxLength: 2048, actual: 10000")
+    found: Any = [vector(text, asked.body.get("output_dimension") or (1536 if latest else 1024)) for text in texts]
+    named = latest or "embedding_types" in asked.body
+    document = {"id": "1", "texts": texts, "embeddings": {"float": found} if named else found}
+    return _counted(document, texts)
+
+
+def _speak_nova(asked: Asked) -> Any:
+    check_fields(asked.body, "schemaVersion taskType! singleEmbeddingParams!", _bedrock_error)
+    params = asked.body["singleEmbeddingParams"]
+    check_fields(params, "embeddingPurpose! embeddingDimension text!", _bedrock_error)
+    check_fields(params["text"], "truncationMode! value!", _bedrock_error)
+    text = params["text"]["value"]
+    if count_tokens(text) > MAX_TOKENS and params["text"]["truncationMode"] == "NONE":
+        raise _bedrock_error(400, f"Max input tokens: {MAX_TOKENS}, request input token count: {count_tokens(text)}")
+    found = [3 * number for number in vector(text, params.get("embeddingDimension", 3072))]
+    return _counted({"embeddings": [{"embeddingType": "TEXT", "embedding": found}]}, [text])
+
+
+def _counted(document: object, texts: Sequence[str]) -> Answer:
+    headers = {"x-amzn-bedrock-input-token-count": str(sum(map(count_tokens, texts)))}
+    return Answer(200, json.dumps(document).encode(), headers)
+
+
+BEDROCK: Mapping[str, Speech] = {
+    "/amazon.titan-embed-text-v2:0/": _speak_titan,
+    "cohere.embed-": _speak_bedrock_cohere,
+    "/amazon.nova-2-multimodal-embeddings-v1:0/": _speak_nova,
+}
+
 SPOKEN: Mapping[str, Spoken] = {
+    "bedrock": Spoken(_speak_bedrock, "/invoke", _bedrock_error, signed=True),
     "dashscope": Spoken(_speak_dashscope, "/api/v1/services/embeddings/text-embedding/text-embedding", _flat_error),
     "gemini": Spoken(_speak_gemini, ":batchEmbedContents", _google_error, "x-goog-api-key", ""),
     "ollama": Spoken(_speak_ollama, "/api/embed", _ollama_error),

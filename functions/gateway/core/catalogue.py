@@ -37,6 +37,10 @@ PurposeRule = Literal["native"] | Prefix
 """How one purpose reaches the provider: in the vendor's own words (`native`), or as text before each input."""
 
 
+Auth = Literal["key", "aws"]
+"""How a vendor knows that a call is ours: a stored key, or a signature of the function's own role."""
+
+
 class Provider(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Who computes: an operator's row.
 
@@ -48,6 +52,7 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     kind: Name
     url: str | None = None
     key: str | None = None
+    auth: Auth = "key"
     timeout: Annotated[float, Meta(gt=0)] = 25.0
     """Seconds one call may take."""
     settings: dict[str, Any] = {}

@@ -8,14 +8,18 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, cast
 
+from msgspec.structs import replace
+
 from gateway.core import catalogue
 from gateway.core.errors import ProviderUnavailable
-from gateway.core.ports import Provider, ProviderKeys
+from gateway.core.ports import Provider, ProviderCall, ProviderKeys
 
 if TYPE_CHECKING:
     from gateway.aws.lambda_functions import Functions
+    from gateway.aws.signing import Credentials
     from gateway.outbound.client import HttpClient
-    from gateway.providers._vendor import Vendor
+    from gateway.providers._credentials import Credential, CredentialSource
+    from gateway.providers._vendor import HttpSettings, Vendor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,13 +27,14 @@ class ProviderDependencies:
     """What providers are made of.
 
     `client` makes the HTTP client when it is first called, and returns it from then on. `embedded_function` is the name
-    of our own model's function, `functions` invokes it.
+    of our own model's function, `functions` invokes it. `role` is who the function itself is on AWS.
     """
 
     keys: ProviderKeys
     client: "Callable[[], HttpClient]"
     embedded_function: str
     functions: "Functions"
+    role: "Callable[[], Credentials]"
 
 
 @dataclass(slots=True)
@@ -38,6 +43,7 @@ class Providers:
 
     parts: ProviderDependencies
     _made: dict[str, Provider] = field(default_factory=dict)
+    _sources: "dict[str, CredentialSource]" = field(default_factory=dict)
 
     def __call__(self, kind: str) -> Provider:
         """The provider of that kind; raises `ProviderUnavailable` if this version has none."""
@@ -52,6 +58,31 @@ class Providers:
             raise ProviderUnavailable(f"This version of the gateway has no provider of the kind {kind!r}.")
         return make(self)
 
+    async def credentials(self, provider: catalogue.Provider, settings: "HttpSettings") -> "Credential":
+        """What proves to that provider that a call is ours; what it took to get it is kept for the next call."""
+        source = self._sources.get(provider.auth)
+        if source is None:
+            source = self._sources[provider.auth] = AUTHS[provider.auth](self.parts)
+        return await source(provider, settings)
+
+
+def _by_key(parts: ProviderDependencies) -> "CredentialSource":
+    from gateway.providers._credentials import KeyCredentials  # noqa: PLC0415  (see the module's docstring)
+
+    return KeyCredentials(parts.keys)
+
+
+def _by_role(parts: ProviderDependencies) -> "CredentialSource":
+    from gateway.providers._aws_credentials import AwsCredentials  # noqa: PLC0415  (see the module's docstring)
+
+    return AwsCredentials(parts.role)
+
+
+AUTHS: "Mapping[catalogue.Auth, Callable[[ProviderDependencies], CredentialSource]]" = {
+    "key": _by_key,
+    "aws": _by_role,
+}
+
 
 @dataclass(frozen=True, slots=True)
 class OverHttp:
@@ -60,11 +91,9 @@ class OverHttp:
     name: str
 
     def __call__(self, providers: Providers) -> Provider:
-        from gateway.providers._credentials import KeyCredentials  # noqa: PLC0415  (see the module's docstring)
-        from gateway.providers._http import HttpProvider  # noqa: PLC0415  (likewise)
+        from gateway.providers._http import HttpProvider  # noqa: PLC0415  (see the module's docstring)
 
-        parts = providers.parts
-        return HttpProvider(vendor=self.vendor(), credentials=KeyCredentials(parts.keys), client=parts.client())
+        return HttpProvider(vendor=self.vendor(), credentials=providers.credentials, client=providers.parts.client())
 
     def vendor(self) -> "Vendor":
         """The vendor's module."""
@@ -80,6 +109,7 @@ def in_own_lambda(providers: Providers) -> Provider:
 
 
 KINDS: Mapping[str, Callable[[Providers], Provider]] = {
+    "bedrock": OverHttp("bedrock"),
     "cohere": OverHttp("cohere"),
     "dashscope": OverHttp("dashscope"),
     "gemini": OverHttp("gemini"),
@@ -119,8 +149,19 @@ def _check_settings(provider: catalogue.Provider, make: Callable[[Providers], Pr
     if isinstance(make, OverHttp):
         settings = read_settings(provider, make.vendor().Settings)
         encode_headers({settings.auth_header: settings.auth_scheme or "", **settings.headers})
+        _check_auth(provider, settings)
     elif provider.settings:
         raise ValueError(f"Settings of provider {provider.name!r}: the kind {provider.kind!r} has none.")
+
+
+def _check_auth(provider: catalogue.Provider, settings: "HttpSettings") -> None:
+    if provider.auth == "key":
+        return
+    from gateway.providers._aws_credentials import signing_region  # noqa: PLC0415  (see the module's docstring)
+
+    if provider.key:
+        raise ValueError(f"Provider {provider.name!r} needs no key: auth is {provider.auth!r}.")
+    signing_region(provider, settings)
 
 
 def check_route(model: catalogue.Model, route: catalogue.Route, provider: catalogue.Provider) -> None:
@@ -141,6 +182,27 @@ def check_route(model: catalogue.Model, route: catalogue.Route, provider: catalo
     for problem, applies in problems.items():
         if applies:
             raise ValueError(f"Route {route.name!r}: its provider {provider.name!r} has {problem}.")
+    _try_route(model, route, provider)
+
+
+def _try_route(model: catalogue.Model, route: catalogue.Route, provider: catalogue.Provider) -> None:
+    """Build the calls that the route would make, and send none: what a vendor's file refuses, the operator learns."""
+    from gateway.providers._vendor import read_settings  # noqa: PLC0415  (see the module's docstring)
+
+    make = KINDS[provider.kind]
+    if not isinstance(make, OverHttp):
+        return
+    vendor, inputs = make.vendor(), ("text",) * min(route.max_inputs, 2)
+    call = ProviderCall(
+        route=route,
+        provider=provider,
+        inputs=inputs,
+        positions=tuple(range(len(inputs))),
+        request_inputs=len(inputs),
+        native_dimensions=model.dimensions,
+    )
+    for purpose in (None, *(purpose for purpose, rule in model.purposes.items() if rule == "native")):
+        vendor.build_call(replace(call, purpose=purpose), read_settings(provider, vendor.Settings))
 
 
 def _abilities(provider: catalogue.Provider) -> tuple[Collection[str], bool, bool]:

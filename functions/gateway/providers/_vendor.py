@@ -18,6 +18,9 @@ from gateway.providers._errors import UNREADABLE
 _Reply = TypeVar("_Reply", bound="msgspec.Struct | list[msgspec.Raw]")
 _Settings = TypeVar("_Settings", bound="HttpSettings")
 
+MAX_DIGITS = 12
+"""Digits of a number of tokens that is believed."""
+
 _ENCODER = msgspec.json.Encoder()
 
 
@@ -133,6 +136,13 @@ def said(**fields: object) -> dict[str, object]:
     return {name: value for name, value in fields.items() if value is not None}
 
 
+def only_input(call: ProviderCall) -> object:
+    """The input of a call to a vendor that takes one; raises `BadRow` where the route sends it several."""
+    if len(call.inputs) > 1:
+        raise BadRow(f"Route {call.route.name!r}: its vendor takes one input in a call; set max_inputs to 1.")
+    return call.inputs[0]
+
+
 def decode_reply(reply: HttpReply, kind: type[_Reply]) -> _Reply:
     """The JSON of a reply as a type of the vendor's; raises `ProviderMisbehaved`."""
     try:
@@ -140,6 +150,12 @@ def decode_reply(reply: HttpReply, kind: type[_Reply]) -> _Reply:
     except UNREADABLE as error:
         raise ProviderMisbehaved("The provider's answer is not what its API promises.") from error
     return document
+
+
+def header_count(reply: HttpReply, name: str) -> int | None:
+    """The whole number that a header of the reply holds."""
+    text = reply.headers.get(name, "")
+    return int(text) if text.isdecimal() and len(text) < MAX_DIGITS else None
 
 
 def first_count(*counts: float | None) -> int | None:

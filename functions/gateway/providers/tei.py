@@ -11,7 +11,16 @@ from gateway.core.ports import ProviderCall
 from gateway.outbound.messages import HttpCall, HttpReply
 from gateway.providers._errors import read_vendor_error
 from gateway.providers._vectors import read_vectors
-from gateway.providers._vendor import HttpSettings, address, decode_reply, encode_body, purpose_word, said
+from gateway.providers._vendor import (
+    HttpSettings,
+    address,
+    decode_reply,
+    encode_body,
+    first_count,
+    header_count,
+    purpose_word,
+    said,
+)
 from gateway.providers.errors.tei import ERRORS
 
 PURPOSES: dict[Purpose, str] = {}  # a row gives the prompts that its model has
@@ -31,8 +40,7 @@ def build_call(call: ProviderCall, settings: Settings) -> HttpCall:
 
 def read_reply(call: ProviderCall, reply: HttpReply) -> EmbeddingResult:
     vectors = read_vectors(call, decode_reply(reply, list[msgspec.Raw]))
-    counted = reply.headers.get("x-compute-tokens", "")
-    return EmbeddingResult(vectors=vectors, tokens=int(counted) or None if counted.isdecimal() else None)
+    return EmbeddingResult(vectors=vectors, tokens=first_count(header_count(reply, "x-compute-tokens")))
 
 
 def read_error(reply: HttpReply, settings: Settings) -> GatewayError:  # noqa: ARG001

@@ -8,7 +8,7 @@ import msgspec
 import typer
 
 from gateway.core.catalogue import Provider
-from gateway.providers import KINDS
+from gateway.providers import AUTHS, KINDS
 from gateway.stores.provider_keys import FRESH
 from infra.admin.catalogue_files import read_row
 from infra.admin.catalogue_rows import Rows
@@ -37,6 +37,10 @@ def set_provider(  # noqa: PLR0917  # options, which Typer reads by name
         list[str] | None,
         typer.Option(help="A setting of the kind: name=value, or name=null for none; repeat for more."),
     ] = None,
+    auth: Annotated[
+        str | None,
+        typer.Option(help=f"How a call is proved to be ours: {', '.join(AUTHS)}. `aws` is the function's own role."),
+    ] = None,
     key_name: Annotated[
         str | None, typer.Option(help="The name of the key's secret, if it shares one. Default: its own name.")
     ] = None,
@@ -54,7 +58,7 @@ def set_provider(  # noqa: PLR0917  # options, which Typer reads by name
     A stored key is sent only to the host it was given for: for another host, give the key again.
     """
     key, place = _read_key(key_from_env, stdin=key_stdin), find_stage(stage)
-    given = {"kind": kind, "url": url, "timeout": timeout, "key": key_name}
+    given = {"kind": kind, "url": url, "timeout": timeout, "auth": auth, "key": key_name}
     fields = {field: value for field, value in given.items() if value is not None}
     settings = read_fields(setting or ())
 
@@ -153,7 +157,7 @@ def _store_key(keys: ProviderKeys, row: Provider, key: str) -> None:
 
 def _show_key(row: Provider, keys: ProviderKeys) -> str:
     if row.key is None:
-        return "none"
+        return "none" if row.auth == "key" else row.auth
     return row.key if keys.exists(row.key) else f"{row.key} (not set)"
 
 

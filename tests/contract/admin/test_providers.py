@@ -72,7 +72,7 @@ def test_an_unknown_kind_is_refused_with_those_that_there_are() -> None:
     outcome = gateway("providers", "set", "vendor", "--kind", "carrier-pigeon")
 
     assert outcome.exit_code == 1
-    assert "openai, embedded" in outcome.err
+    assert "cohere, dashscope" in outcome.err
 
 
 def test_a_key_that_is_not_there_leaves_everything_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -170,3 +170,20 @@ def test_removing_asks_first() -> None:
 
     assert outcome.exit_code == 1
     assert "vendor" in rows().providers
+
+
+def test_a_provider_may_be_asked_by_the_function_s_role() -> None:
+    url = "https://bedrock-runtime.eu-central-1.amazonaws.com"
+
+    gateway("providers", "set", "bedrock", "--kind", "bedrock", "--url", url, "--auth", "aws")
+
+    assert rows().providers["bedrock"] == Provider(name="bedrock", kind="bedrock", url=url, auth="aws")
+    assert "aws" in gateway("providers", "list").out
+
+
+def test_a_word_that_is_no_way_to_prove_anything_is_refused() -> None:
+    outcome = gateway("providers", "set", "vendor", *VENDOR, "--auth", "handshake")
+
+    assert outcome.exit_code == 2
+    assert "auth" in outcome.err
+    assert not rows().providers

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from gateway.aws.lambda_functions import Functions
+from gateway.aws.signing import Credentials
 from gateway.core.catalogue import Model, Prefix
 from gateway.core.embedding import Purpose
 from gateway.core.errors import ProviderUnavailable
@@ -18,12 +19,20 @@ from gateway.providers.embedded import EmbeddedProvider
 from tests.fakes.aws import make_aws
 from tests.unit.providers.builders import Keys, a_provider, a_route
 
+ROLE = Credentials("AKIDEXAMPLE", "secret", "session")
 FUNCTIONS = Functions(make_aws("http://127.0.0.1:9"))
 
 
 def parts(**changes: Any) -> ProviderDependencies:
     return ProviderDependencies(
-        **{"keys": Keys(), "client": HttpClient, "embedded_function": "model", "functions": FUNCTIONS, **changes}
+        **{
+            "keys": Keys(),
+            "client": HttpClient,
+            "embedded_function": "model",
+            "functions": FUNCTIONS,
+            "role": lambda: ROLE,
+            **changes,
+        }
     )
 
 
@@ -76,6 +85,8 @@ def test_importing_the_table_imports_no_vendor() -> None:
         {"kind": "openai", "settings": {"errors": "voyage", "purposes": {"query": "query"}}},
         {"kind": "cohere", "settings": {"path": "/providers/cohere/v2/embed", "auth_header": "api-key"}},
         {"kind": "embedded", "url": None},
+        {"kind": "bedrock", "url": "https://bedrock-runtime.eu-central-1.amazonaws.com", "auth": "aws"},
+        {"kind": "bedrock", "auth": "aws", "settings": {"region": "eu-central-1"}},
     ],
 )
 def test_a_row_that_can_be_used_is_accepted(row: dict[str, Any]) -> None:
@@ -85,7 +96,7 @@ def test_a_row_that_can_be_used_is_accepted(row: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("row", "told"),
     [
-        ({"kind": "telepathy"}, "no kind 'telepathy', only cohere, "),
+        ({"kind": "telepathy"}, "no kind 'telepathy', only bedrock, cohere, "),
         ({"url": "http://vendor.example"}, "https://"),
         ({"url": "https://10.0.0.1"}, "not a public address"),
         ({"settings": {"pth": "/x"}}, "'vendor'.*pth"),
@@ -95,6 +106,9 @@ def test_a_row_that_can_be_used_is_accepted(row: dict[str, Any]) -> None:
         ({"settings": {"errors": "of others"}}, "'vendor'.*errors"),
         ({"kind": "cohere", "settings": {"api_version": "1"}}, "'vendor'.*api_version"),
         ({"kind": "embedded", "url": None, "settings": {"path": "/x"}}, "'embedded' has none"),
+        ({"auth": "aws"}, "'openai' is not signed"),
+        ({"kind": "bedrock", "auth": "aws"}, "names no AWS region"),
+        ({"kind": "bedrock", "auth": "aws", "key": "vendor"}, "needs no key"),
     ],
 )
 def test_a_row_that_cannot_is_refused_with_a_sentence(row: dict[str, Any], told: str) -> None:
