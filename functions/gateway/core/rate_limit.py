@@ -90,9 +90,7 @@ def shares_of(account: Account, tokens: int, first: int) -> tuple[Share, ...]:
     shards = shards_of(account.limits)
     if shards == 1:
         return (Share(account.name, 0, 1, tokens, account.limits),)
-    half = account.limits.tokens // shards // 2
-    count = min(shards, max(1, math.ceil(tokens / half))) if half else shards
-    places = [(first + step) % shards for step in range(count)]
+    places = [(first + step) % shards for step in range(_spread(tokens, account.limits.tokens // shards // 2, shards))]
     parts = [part_of(account.limits, shard) for shard in places]
     taken = apportion(tokens, [part.tokens for part in parts])
     return tuple(
@@ -133,6 +131,13 @@ def apportion(total: int, weights: Sequence[int]) -> tuple[int, ...]:
         parts.append(upto - given)
         given = upto
     return tuple(parts)
+
+
+def _spread(tokens: int, half: int, shards: int) -> int:
+    """Over how many shards to spread a request, so that it takes no more than half of each part if that can be."""
+    if not tokens:
+        return 1
+    return min(shards, math.ceil(tokens / half)) if half else shards
 
 
 def _part(limit: int, shard: int, shards: int) -> int:

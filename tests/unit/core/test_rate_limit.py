@@ -78,10 +78,11 @@ def test_no_item_is_written_more_often_than_dynamodb_takes(requests: int, shards
     assert part_of(Limits(requests=requests), 0).requests * 2 / 60 < DYNAMODB_WRITES / 2
 
 
-def test_a_small_request_is_counted_in_one_place() -> None:
-    many = Account("acme", Limits(requests=1_000_000, tokens=100_000_000))
+@pytest.mark.parametrize(("limit", "tokens"), [(100_000_000, 300_000), (100_000_000, 0), (10, 0), (0, 0)])
+def test_a_small_request_is_counted_in_one_place(limit: int, tokens: int) -> None:
+    many = Account("acme", Limits(requests=1_000_000, tokens=limit))
 
-    assert len(shares_of(many, 300_000, 5)) == 1
+    assert len(shares_of(many, tokens, 5)) == 1
 
 
 @given(st.integers(-(10**6), 10**6), st.integers(0, 10**6), st.integers(0, 10**6))

@@ -20,6 +20,7 @@ from gateway.core.embedding import CacheUse, Embedded, EmbeddingRequest, Embeddi
 from gateway.core.estimates import estimate_tokens
 from gateway.core.facts import NOTHING_DONE, Facts
 from gateway.core.ports import CachedVector, PendingWrite, ProviderCall
+from gateway.core.token_weights import Weights
 from gateway.core.vectors import as_array
 from gateway.operations.embed import Embed
 from tests.fakes.echo_provider import EchoProvider, echo_tokens, echo_vector
@@ -373,6 +374,24 @@ async def test_a_request_of_hits_alone_counts_as_a_request_without_tokens() -> N
 
     assert stage.rate_limits.reserved == [3 + 3, 0]
     assert stage.rate_limits.settled == [2, 0]
+
+
+async def test_what_the_cache_knows_is_not_estimated(monkeypatch: pytest.MonkeyPatch) -> None:
+    """64 hits would pay more for estimates than for anything else of ours."""
+    stage = Stage()
+    await stage.ask("known", "also known")
+    estimated: list[Input] = []
+
+    def estimate(item: Input, _: Weights) -> int:
+        estimated.append(item)
+        return 7
+
+    monkeypatch.setattr("gateway.core.estimates.estimate_tokens", estimate)
+
+    await stage.ask("known", "also known")
+    await stage.ask("known", "new")
+
+    assert estimated == ["new"]
 
 
 async def test_what_the_cache_does_not_know_needs_its_own() -> None:
