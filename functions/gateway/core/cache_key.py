@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable
+from struct import pack
 
 from gateway.core.embedding import Input
 
@@ -46,7 +47,7 @@ def cache_key(scope: bytes, item: Input) -> bytes:
     # The byte after the scope keeps a text apart from token ids that would spell the same bytes.
     if isinstance(item, str):
         return hashlib.sha256(scope + b"s" + item.encode("utf-8", "surrogatepass")).digest()
-    return hashlib.sha256(scope + b"t" + b"".join(token.to_bytes(4, "little") for token in item)).digest()
+    return hashlib.sha256(scope + b"t" + pack(f"<{len(item)}I", *item)).digest()
 
 
 def distinct(keys: Iterable[bytes]) -> tuple[bytes, ...]:

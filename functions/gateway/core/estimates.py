@@ -5,7 +5,6 @@ A text's bytes are counted by class, and each class costs at most what it costs 
 """
 
 import math
-import re
 import string
 from collections.abc import Iterable, Sequence
 from operator import mul
@@ -27,8 +26,6 @@ _USUAL_RARE: Final = 0.09
 
 _WORDS = 7
 """The place of the words among a text's features."""
-
-_PLAIN_WORDS = re.compile(r"(?:^|\s)[A-Za-z0-9]")
 
 
 def _classes(*classes: tuple[str, Iterable[int]], other: str) -> bytes:
@@ -66,6 +63,9 @@ _CLASSES = _classes(
     other="t",
 )
 _CHANGES = _classes(("l", _LOWER), ("U", _CAPITALS), ("D", _DIGITS), (" ", b" "), other="-")
+_WORD_STARTS = _classes(
+    (" ", b" \t\n\r\v\f\x1c\x1d\x1e\x1f"), ("a", (string.ascii_letters + string.digits).encode()), other="."
+)
 _SPACES = _classes((" ", b" \t\r\n"), other="x")
 
 
@@ -89,7 +89,10 @@ def most_tokens(item: Input) -> int:
 
 def least_tokens(item: Input) -> int:
     """Tokens an input has for certain: no vocabulary joins plain words that white space parts."""
-    return len(_PLAIN_WORDS.findall(item)) if isinstance(item, str) else len(item)
+    if not isinstance(item, str):
+        return len(item)
+    signs = item.encode("utf-8", "surrogatepass").translate(_WORD_STARTS)
+    return signs.count(b" a") + signs.startswith(b"a")
 
 
 def _features(text: bytes) -> tuple[float, ...]:

@@ -23,7 +23,7 @@ from gateway.core.ports import ProviderCall
 from gateway.core.shown import quoted, shown
 from gateway.core.slicing import slices
 from gateway.core.token_weights import HIGHEST, WEIGHTS, Weights
-from gateway.core.vocabulary import Vocabularies, none_at_hand
+from gateway.core.vocabulary import MAX_TEXT, Vocabularies, Vocabulary, none_at_hand
 
 
 class Shape(msgspec.Struct, frozen=True, kw_only=True):
@@ -133,9 +133,9 @@ def make_plan(
     model = catalogue.find(request.model)
     if not caller.may_use(model.name):
         raise NotPermitted(f"This key may not use the model {model.name!r}.", param="model")
+    _check_count(request.items, model)
     route = _route(request, model, region)
     variants = _variants(request, caller, model, route)
-    _check_count(request.items, model)
     contents = _as_taken(request.items, model, route, vocabularies)
     _check_prefixes(contents, variants, request.items)
     estimates = _estimates(contents, model)
@@ -276,10 +276,15 @@ def _as_taken(items: Sequence[Item], model: Model, route: Route, vocabularies: V
             "With LangChain's OpenAIEmbeddings set check_embedding_ctx_length=False.",
             param="input",
         )
-    return tuple(
-        content if isinstance(content, str) else vocabulary.decode(content, f"input[{position}]")
-        for position, content in enumerate(contents)
-    )
+    return tuple(_decoded(contents, vocabulary))
+
+
+def _decoded(contents: Sequence[Input], vocabulary: Vocabulary) -> Iterator[str]:
+    room = MAX_TEXT
+    for position, content in enumerate(contents):
+        text = content if isinstance(content, str) else vocabulary.decode(content, f"input[{position}]", room)
+        room -= len(text)
+        yield text
 
 
 def _check_prefixes(contents: Sequence[Input], variants: Sequence[Variant], items: Sequence[Item]) -> None:

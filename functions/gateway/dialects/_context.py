@@ -104,12 +104,13 @@ class RequestContext:
         if self.shared_with and self.known_caller.dialect == self.shared_with.name:
             self.dialect = self.shared_with
 
-    def read(self, model: type[Body], describe: DescribeProblem = describe_problem) -> Body:
+    def read(self, model: type[Body], describe: DescribeProblem = describe_problem, *, most: int | None = None) -> Body:
         """The body as that wire model; raises `InvalidRequest`, `WrongContentType`.
 
-        `describe` words what is wrong with it, OpenAI's way if none is given.
+        `describe` words what is wrong with it, OpenAI's way if none is given. `most` is how many elements its list may
+        have.
         """
-        return read_body(self.headers, self.body, model, describe)
+        return read_body(self.headers, self.body, model, describe, most)
 
     async def embed(self, request: EmbeddingRequest) -> Embedded:
         """The vectors; adds what was done to `facts`, and writes not yet finished to `pending`."""

@@ -13,7 +13,7 @@ from gateway.core.catalogue import NotNegative
 from gateway.core.embedding import CacheUse, Embedded, EmbeddingRequest, Input, Item, Purpose, Tokens, Vector
 from gateway.core.errors import GatewayError, InvalidRequest
 from gateway.dialects._response import Response, retry_headers
-from gateway.dialects._validation import DIMENSIONS_SCHEMA
+from gateway.dialects._validation import DIMENSIONS_SCHEMA, MAX_ELEMENTS, check_count
 
 MAX_TOKEN_ID = 2**31 - 1
 
@@ -246,12 +246,13 @@ def read_inputs(value: Any) -> tuple[Input, ...]:  # JSON as it came
     if not value:
         raise InvalidRequest("Invalid 'input': it is an empty array; give at least one input.", param="input")
     first = value[0]
+    if type(first) in {int, float}:
+        return (_tokens(value, "input"),)
+    check_count(value, MAX_ELEMENTS, "inputs", "input")
     if isinstance(first, str):
         return _texts(value)
     if isinstance(first, list):
         return tuple(_tokens(item, f"input[{index}]") for index, item in enumerate(value))
-    if type(first) in {int, float}:
-        return (_tokens(value, "input"),)
     raise InvalidRequest(f"Invalid 'input[0]': it must be {_FORMS}.", param="input[0]")
 
 
@@ -272,16 +273,16 @@ def _text(value: Any, path: str) -> str:  # JSON as it came
 def _tokens(value: Any, path: str) -> Tokens:  # JSON as it came
     if not isinstance(value, list) or not value:
         raise InvalidRequest(f"Invalid '{path}': it must be an array of token ids, not empty.", param=path)
-    for index, item in enumerate(value):
-        if not _is_token(item):
-            raise InvalidRequest(
-                f"Invalid '{path}[{index}]': a token id is an integer from 0 to {MAX_TOKEN_ID}.",
-                param=f"{path}[{index}]",
-            )
+    if not _are_tokens(value):
+        index = next(index for index, item in enumerate(value) if not _are_tokens([item]))
+        raise InvalidRequest(
+            f"Invalid '{path}[{index}]': a token id is an integer from 0 to {MAX_TOKEN_ID}.",
+            param=f"{path}[{index}]",
+        )
     return tuple(map(int, value))
 
 
-def _is_token(value: Any) -> bool:  # JSON as it came, where 8.0 is 8
-    if type(value) is float:
-        return value.is_integer() and 0 <= value <= MAX_TOKEN_ID
-    return type(value) is int and 0 <= value <= MAX_TOKEN_ID
+def _are_tokens(values: list[Any]) -> bool:  # JSON as it came, where 8.0 is 8
+    """There may be millions, so nothing here is a step of Python for each."""
+    are_numbers = {*map(type, values)} <= {int, float} and min(values) >= 0 and max(values) <= MAX_TOKEN_ID
+    return are_numbers and all(map(float.is_integer, map(float, values)))

@@ -1,15 +1,27 @@
 """Bodies as wire models, and pydantic's problems as `InvalidRequest`."""
 
+import re
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import from_json
 
-from gateway.core.errors import BodyTooLarge, InvalidRequest, WrongContentType
+from gateway.core.errors import BodyTooLarge, InvalidRequest, RequestTooLarge, WrongContentType
 from gateway.core.shown import quoted, shown
 
 MAX_BODY = 5 * 1024 * 1024
 """Bytes. Lambda takes 6 MB with escaped body and headers; above that API Gateway refuses the call itself."""
+
+MAX_ELEMENTS = 50_000
+"""Inputs of a body; its arrays and objects, together; names of fields in these objects. No model takes as many inputs.
+
+Reading a megabyte of them would take a hundred of memory, and each may be wrong.
+"""
+
+_STRUCTURE = re.compile(rb'(?:[^"\[{:]++|"(?:[^"\\]++|\\.)*+"?)*+([\[{:]|\Z)', re.DOTALL)
+"""Finds the next sign of structure; texts may hold such signs in plenty."""
 
 MAX_DIMENSIONS = 8192
 """For the OpenAPI document: no model known makes longer vectors."""
@@ -27,15 +39,49 @@ DescribeProblem = Callable[[Any], tuple[str, str]]
 """From one of pydantic's error details (a TypedDict of its core) to the path and the message of a problem."""
 
 
-def read_body(headers: Mapping[str, str], body: bytes, model: type[Body], describe: DescribeProblem) -> Body:
-    """The body as that wire model; raises `InvalidRequest`, `BodyTooLarge`, `WrongContentType`."""
+def read_body(
+    headers: Mapping[str, str], body: bytes, model: type[Body], describe: DescribeProblem, most: int | None = None
+) -> Body:
+    """The body as that wire model; raises `InvalidRequest`, `RequestTooLarge`, `BodyTooLarge`, `WrongContentType`.
+
+    `most` is the number of elements that a list of this model may have, for lists that ask for it.
+    """
     check_content_type(headers)
     if len(body) > MAX_BODY:
         raise BodyTooLarge(f"The body has {len(body)} bytes; at most {MAX_BODY} are taken in one request.")
+    check_structure(body)
     try:
-        return model.model_validate_json(body)
+        # Not `model_validate_json`: its tree takes 40 bytes for a number, and each error copies what it is about.
+        return model.model_validate(parse(body, describe), context=most)
     except ValidationError as error:
         raise invalid(error, describe) from error
+
+
+def parse(body: bytes, describe: DescribeProblem) -> Any:  # JSON
+    """The body's JSON; raises `InvalidRequest`."""
+    try:
+        return from_json(body)
+    except ValueError as error:
+        path, message = describe({"type": "json_invalid", "loc": (), "ctx": {"error": str(error)}})
+        raise InvalidRequest(message, param=path or None, problems=[(path, message)]) from error
+
+
+def check_structure(body: bytes) -> None:
+    """Raises `RequestTooLarge` for JSON that has too many parts to be read."""
+    if body.count(b"[") + body.count(b"{") <= MAX_ELEMENTS >= body.count(b":"):
+        return
+    signs = Counter(_STRUCTURE.findall(body))
+    for part, count in {"arrays and objects": signs[b"["] + signs[b"{"], "names of fields": signs[b":"]}.items():
+        if count > MAX_ELEMENTS:
+            raise RequestTooLarge(f"The body has {count} {part}; at most {MAX_ELEMENTS} are taken in one request.")
+
+
+def check_count(elements: Any, most: int, what: str, param: str) -> None:  # JSON as it came
+    """Raises `RequestTooLarge` for a list of too many elements, before anything looks at them."""
+    if isinstance(elements, list) and len(elements) > most:
+        raise RequestTooLarge(
+            f"The request has {len(elements)} {what}; at most {most} are taken in one request.", param=param
+        )
 
 
 def check_content_type(headers: Mapping[str, str]) -> None:
@@ -50,14 +96,16 @@ def check_content_type(headers: Mapping[str, str]) -> None:
 
 def invalid(error: ValidationError, describe: DescribeProblem) -> InvalidRequest:
     """The first problem as the cause, all of them as its `problems`. Messages repeat no value: it may be private."""
-    details = error.errors(include_url=False)
+    details = error.errors(include_url=False, include_input=False)
     problems = [describe(detail) for detail in details]
     path, message = problems[0]
     unknown = details[0]["type"] == "extra_forbidden"
-    return InvalidRequest(message, param=path or None, value=_value(details[0]), problems=problems, unknown=unknown)
+    return InvalidRequest(
+        message, param=path or None, value=_value(error, details[0]), problems=problems, unknown=unknown
+    )
 
 
-def _value(detail: Any) -> Any:  # a pydantic ErrorDetails; JSON as it came
+def _value(error: ValidationError, detail: Any) -> Any:  # a pydantic ErrorDetails; JSON as it came
     """The wrong value of a parameter that this dialect has, unless private text stands there."""
     if (
         len(detail["loc"]) != 1
@@ -65,7 +113,7 @@ def _value(detail: Any) -> Any:  # a pydantic ErrorDetails; JSON as it came
         or detail["type"] in {"extra_forbidden", "missing"}
     ):
         return None
-    return detail["input"]
+    return error.errors(include_url=False)[0]["input"]
 
 
 def describe_problem(detail: Any) -> tuple[str, str]:  # a pydantic ErrorDetails, which is a TypedDict of its core

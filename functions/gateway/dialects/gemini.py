@@ -9,21 +9,21 @@ from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
 import orjson
 from msgspec import Meta
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, model_validator
 from pydantic_core import PydanticCustomError
 from starlette.types import Scope
 
 from gateway.core import errors
-from gateway.core.catalogue import Model, NotNegative
+from gateway.core.catalogue import NotNegative
 from gateway.core.embedding import CacheUse, Embedded, EmbeddingRequest, Item, Purpose, Usage
-from gateway.core.errors import GatewayError, InvalidRequest, RequestTooLarge, UnsupportedParameter
+from gateway.core.errors import GatewayError, InvalidRequest, UnsupportedParameter
 from gateway.core.rate_limit import retry_after
 from gateway.core.shown import shown
 from gateway.core.vectors import to_json
 from gateway.dialects._context import Dialect
 from gateway.dialects._response import Response, retry_headers
 from gateway.dialects._router import Context, DialectRouter
-from gateway.dialects._validation import DIMENSIONS_SCHEMA, path_text, renamed
+from gateway.dialects._validation import DIMENSIONS_SCHEMA, check_count, path_text, renamed
 
 INT32 = 2**31 - 1
 
@@ -113,6 +113,7 @@ class Content(BaseModel):
     role: str | None = Field(None, description="Whose turn it was; counts for nothing.")
     parts: list[dict[str, Any]] | None = Field(  # Any: read by `text_of`, whose messages name the part that is wrong
         None,
+        fail_fast=True,
         description="Together they are one input, a line each. Only text is embedded.",
         json_schema_extra={"anyOf": [_TEXT_PARTS, {"type": "null"}]},
     )
@@ -153,14 +154,22 @@ class EmbedContentRequest(BaseModel):
         return {SPELLINGS[name] if SPELLINGS.get(name, name) not in body else name: body[name] for name in body}
 
 
+def _few_enough(requests: Any, info: ValidationInfo) -> Any:  # JSON as it came
+    """The requests, none of which was looked at; `info.context` is how many the model takes."""
+    if info.context is not None:
+        check_count(requests, info.context, "requests", "requests")
+    return requests
+
+
 class BatchEmbedContentsRequest(BaseModel):
     """Contents to embed, each in its own way."""
 
     model_config = ConfigDict(extra="forbid", defer_build=True, json_schema_extra={"required": ["requests"]})
 
     model: str | None = MODEL
-    requests: list[EmbedContentRequest] | None = Field(
+    requests: Annotated[list[EmbedContentRequest] | None, BeforeValidator(_few_enough)] = Field(
         None,
+        fail_fast=True,
         description="One vector each. As many as Google takes, 100, unless the model takes more.",
         json_schema_extra={"minItems": 1, "maxItems": 100},
     )
@@ -457,18 +466,10 @@ async def embed_content(context: Context) -> Response:
 )
 async def batch_embed_contents(context: Context) -> Response:
     """One vector per request, in order."""
-    body = context.read(BatchEmbedContentsRequest, describe_problem)
-    name, bodies = context.path_params["name"], body.requests or ()
-    _check_count(bodies, await context.gateway.models.find(name))
-    _check_model(body.model, name, "model")
-    return batch_response(await context.embed(to_core(bodies, name, context.cache_use(), "requests[{}].")))
-
-
-def _check_count(requests: Sequence[EmbedContentRequest], model: Model) -> None:
-    if not requests:
+    name = context.path_params["name"]
+    model = await context.gateway.models.find(name)  # it says how many requests are worth reading
+    body = context.read(BatchEmbedContentsRequest, describe_problem, most=model.max_contents)
+    if not body.requests:
         raise InvalidRequest("'requests' is empty: give at least one request.", param="requests")
-    if len(requests) > model.max_contents:
-        raise RequestTooLarge(
-            f"At most {model.max_contents} requests can be in one batch; this one has {len(requests)}.",
-            param="requests",
-        )
+    _check_model(body.model, name, "model")
+    return batch_response(await context.embed(to_core(body.requests, name, context.cache_use(), "requests[{}].")))
