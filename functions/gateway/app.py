@@ -11,6 +11,7 @@
 What no route takes (`unmatched`: unknown paths, wrong methods) is answered in the likeliest dialect.
 """
 
+import re
 from collections.abc import Sequence
 from typing import NoReturn
 
@@ -29,6 +30,8 @@ from gateway.dialects._context import Dialect, RequestContext, request_id_of
 from gateway.dialects._response import Response as DialectResponse
 from gateway.dialects._router import DialectRoute, context_of, to_fastapi
 from gateway.operations.gateway import Gateway
+
+_NEEDLESS_SLASHES = re.compile(r"/(?=/|$)")
 
 NOT_FOUND, METHOD_NOT_ALLOWED = 404, 405
 
@@ -168,7 +171,7 @@ def _cause(request: Request, exception: Exception, dialect: Dialect) -> GatewayE
         allowed = sorted((exception.headers or {}).get("Allow", "").split(", "))
         usual = [method for method in allowed if method != "HEAD"]
         return MethodNotAllowed(f"{method} is not allowed here; use {' or '.join(usual)}.", allowed=allowed)
-    path = shown(request.url.path)
+    path = shown(request.scope["path"])
     return ResourceNotFound(f"There is nothing at {method} {path}. There is: {', '.join(dialect.paths)}.")
 
 
@@ -177,7 +180,11 @@ def _has_verb(request: Request) -> bool:
 
 
 def _dialect_of(request: Request) -> Dialect:
-    """The dialect that owns the path, or else the one that its prefix or the credential suggests."""
+    """The dialect that owns the path, or else the one that its prefix or the credential suggests.
+
+    Slashes too many say nothing about who asks.
+    """
+    request = Request({**request.scope, "path": _NEEDLESS_SLASHES.sub("", request.scope["path"]) or "/"})
     if request.url.path.startswith("/v1/models/") and _has_verb(request):
         return gemini.DIALECT
     return _owner(request) or _suggested(request) or _likeliest(request)

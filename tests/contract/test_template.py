@@ -365,3 +365,19 @@ def test_bedrock_may_be_asked_only_where_the_operator_says_so() -> None:
 
     assert granted["bedrock:InvokeModel"] == "BedrockIsOn"
     assert read_template()["Parameters"]["Bedrock"]["Default"] == "off"
+
+
+def test_every_function_may_be_bounded_and_is_not_unless_an_operator_says_so() -> None:
+    """Otherwise one gateway may take every function that the account may run, or be left with none."""
+    template = read_template()
+    functions = [each for each in template["Resources"].values() if each["Type"] == "AWS::Serverless::Function"]
+
+    for function in functions:
+        condition, number, nothing = function["Properties"]["ReservedConcurrentExecutions"]["Fn::If"]
+        parameter = template["Parameters"][number["Ref"]]
+        assert nothing == {"Ref": "AWS::NoValue"}
+        assert template["Conditions"][condition] == {"Fn::Not": [{"Fn::Equals": [number, ""]}]}
+        assert parameter["Default"] == ""
+        assert re.fullmatch(parameter["AllowedPattern"], "20")
+        assert not re.fullmatch(parameter["AllowedPattern"], "many")
+    assert functions

@@ -42,6 +42,11 @@ class DialectRouter(APIRouter):
         return register
 
 
+def has_needless_slash(path: str) -> bool:
+    """Whether a slash stands at the end of the path, or beside another: there is nothing at such a path."""
+    return path.endswith("/") or "//" in path
+
+
 class DialectRoute(APIRoute):
     """FastAPI's route, whose endpoint answers in the dialect, whatever happens.
 
@@ -65,6 +70,13 @@ class DialectRoute(APIRoute):
         self.body = body
         self.answer = answer
         super().__init__(path, _answered(endpoint), response_model=None, **options)
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        match, child_scope = super().matches(scope)
+        # Otherwise `{name:path}` would take the empty name in `/v1/models/`.
+        return (
+            (Match.NONE, {}) if match is not Match.NONE and has_needless_slash(scope["path"]) else (match, child_scope)
+        )
 
 
 class SharedPathRoute(DialectRoute):

@@ -10,7 +10,7 @@ from pydantic import ConfigDict, Field
 
 from gateway.core import errors
 from gateway.core.catalogue import Model
-from gateway.core.errors import GatewayError, InvalidRequest, ModelNotFound
+from gateway.core.errors import GatewayError, InvalidRequest
 from gateway.dialects import _openai_models
 from gateway.dialects import _openai_shape as shape
 from gateway.dialects._context import Dialect
@@ -126,10 +126,6 @@ async def embeddings(context: Context) -> Response:
 
 
 def _model(deployment: str | None, body: DeploymentBody) -> str:
-    if deployment == "":
-        raise ModelNotFound(
-            "The path names no deployment: it is /openai/deployments/{deployment}/embeddings.", model=""
-        )
     name = deployment or body.model
     if not name:
         raise InvalidRequest("Missing required parameter: 'model'.", param="model")

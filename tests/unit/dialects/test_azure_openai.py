@@ -66,14 +66,6 @@ async def test_an_unknown_deployment_is_404_in_azures_word() -> None:
     assert response.headers["x-ms-error-code"] == "DeploymentNotFound"
 
 
-async def test_no_deployment_between_its_slashes_is_404_in_azures_word_whatever_the_body_says() -> None:
-    response = await Stage().post(f"/openai/deployments//embeddings{VERSION}", model="echo", input="a")
-
-    assert response.status_code == 404
-    assert response.json()["error"]["code"] == "DeploymentNotFound"
-    assert "/openai/deployments/{deployment}/embeddings" in response.json()["error"]["message"]
-
-
 async def test_a_wrong_key_is_401_in_azures_word() -> None:
     response = await Stage().send(
         "POST", "/openai/deployments/echo/embeddings", headers={"api-key": STRANGERS_KEY}, json={"input": "a"}
