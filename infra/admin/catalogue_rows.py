@@ -1,6 +1,6 @@
 """A stage's providers and models together: what must hold between them, and how two such sets differ."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -10,6 +10,8 @@ from gateway.core.catalogue import Model, Provider, unknown_providers
 from gateway.providers import KINDS, OverHttp, check_provider, check_route
 from gateway.stores.catalogue import MODEL, PROVIDER
 from infra.admin.failures import Failure
+from infra.admin.row_problems import find_model_problems, find_provider_problems
+from infra.stages import read_stages
 
 Row = Provider | Model
 Verb = Literal["add", "change", "remove"]
@@ -78,6 +80,12 @@ def describe(key: str) -> str:
     return key.replace("#", " ", 1)
 
 
+def say_changes(changes: Iterable["Change"], name: str) -> str:
+    """What a command says after it wrote one row: `The model m is set.`, and each field, from what to what."""
+    told = [f"The {name} is {'set' if changes else 'as it was: nothing changed'}."]
+    return "\n    ".join([*told, *(field for change in changes for field in change.fields)])
+
+
 def compare(before: Rows, after: Rows) -> list[Change]:
     """The changes from `before` to `after`, in an order that never leaves a model without its provider."""
     old, new = before.by_key(), after.by_key()
@@ -90,13 +98,14 @@ def compare(before: Rows, after: Rows) -> list[Change]:
 
 def find_problems(rows: Rows, *, allows_loopback: bool) -> list[str]:
     """What is wrong within and between rows, a sentence each."""
+    regions = [stage.name for stage in read_stages()]
     return [
         *(
             problem
             for row in rows.providers.values()
             for problem in _provider_problems(row, allows_loopback=allows_loopback)
         ),
-        *(problem for row in rows.models.values() for problem in _model_problems(row, rows)),
+        *(problem for row in rows.models.values() for problem in _model_problems(row, rows, regions)),
         *_name_problems(rows.models.values()),
     ]
 
@@ -119,14 +128,30 @@ def _compare_row(key: str, old: Row | None, new: Row, before: Rows) -> Change:
 
 
 def _differing_fields(old: Row, new: Row) -> Iterable[str]:
-    before, after = _builtins(old), _builtins(new)
-    for name in sorted({*before, *after}):
-        if before.get(name) != after.get(name):
-            yield f"{name}: {_show(before.get(name))} → {_show(after.get(name))}"
+    return _differences("", msgspec.to_builtins(old), msgspec.to_builtins(new))
 
 
-def _builtins(row: Row) -> dict[str, Any]:  # the row as JSON has it
-    return msgspec.to_builtins(row)  # type: ignore[no-any-return]
+def _differences(path: str, before: Any, after: Any) -> Iterable[str]:  # any JSON
+    """`routes.openai-eu.revision: "1" → "2"`, for each field at any depth."""
+    old, new = _by_name(before), _by_name(after)
+    if old is None or new is None:
+        if before != after:
+            yield f"{path}: {_show(before)} → {_show(after)}"
+        return
+    for name in sorted({*old, *new}):
+        yield from _differences(f"{path}.{name}" if path else name, old.get(name), new.get(name))
+    # Of two routes of a region the first is used.
+    if [*old] != [*new] and {*old} == {*new} and not isinstance(before, dict):
+        yield f"{path}: {', '.join(old)} → {', '.join(new)}"
+
+
+def _by_name(value: Any) -> dict[str, Any] | None:  # any JSON
+    """What has names: an object, or a list of named ones."""
+    if isinstance(value, dict):
+        return value
+    if isinstance(value, list | tuple) and value and all(isinstance(item, dict) and "name" in item for item in value):
+        return {item["name"]: item for item in value}
+    return None
 
 
 def _show(value: Any) -> str:  # any JSON
@@ -134,6 +159,7 @@ def _show(value: Any) -> str:  # any JSON
 
 
 def _provider_problems(row: Provider, *, allows_loopback: bool) -> Iterable[str]:
+    yield from find_provider_problems(row)
     try:
         check_provider(row, allow_loopback=allows_loopback)
     except ValueError as error:
@@ -142,7 +168,8 @@ def _provider_problems(row: Provider, *, allows_loopback: bool) -> Iterable[str]
         yield f"The provider {row.name!r} needs an address (url)."
 
 
-def _model_problems(row: Model, rows: Rows) -> Iterable[str]:
+def _model_problems(row: Model, rows: Rows, regions: Collection[str]) -> Iterable[str]:
+    yield from find_model_problems(row, regions)
     if unknown := unknown_providers(row, rows.providers):
         yield f"The model {row.name!r} leads to providers that do not exist: {', '.join(unknown)}."
         return

@@ -11,10 +11,13 @@ from botocore.exceptions import (
     ClientError,
     ConnectionError,  # noqa: A004  # botocore's, which all its connection failures inherit
     ConnectTimeoutError,
+    CredentialRetrievalError,
     HTTPClientError,
     NoCredentialsError,
     PartialCredentialsError,
     ProfileNotFound,
+    RefreshWithMFAUnsupportedError,
+    SSOError,
     TokenRetrievalError,
 )
 from typer.core import TyperGroup
@@ -31,10 +34,22 @@ _SERVICE_SENTENCES = {
     "ExpiredToken": "The AWS credentials have expired: sign in again.",
     "ExpiredTokenException": "The AWS credentials have expired: sign in again.",
     "InvalidClientTokenId": _BAD_CREDENTIALS,
+    "IncompleteSignature": _BAD_CREDENTIALS,
+    "InvalidAccessKeyId": _BAD_CREDENTIALS,
+    "InvalidSignatureException": _BAD_CREDENTIALS,
     "InvalidToken": _BAD_CREDENTIALS,
+    "MissingAuthenticationToken": _NO_CREDENTIALS,
+    "RequestExpired": "The AWS credentials have expired, or this machine's clock is wrong.",
     "SignatureDoesNotMatch": _BAD_CREDENTIALS,
     "UnrecognizedClientException": _BAD_CREDENTIALS,
 }
+_UNUSABLE = (
+    CredentialRetrievalError,
+    ProfileNotFound,
+    RefreshWithMFAUnsupportedError,
+    SSOError,
+    TokenRetrievalError,
+)
 _DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"}
 
 
@@ -72,11 +87,19 @@ def explain(error: BotoCoreError | ClientError) -> Failure:
         return _explain_answer(error)
     if isinstance(error, NoCredentialsError | PartialCredentialsError):
         return NotTried(_NO_CREDENTIALS)
-    if isinstance(error, ProfileNotFound | TokenRetrievalError):
-        return NotTried(f"The AWS credentials cannot be used: {error}.")
+    if isinstance(error, _UNUSABLE):
+        return NotTried(
+            f"The AWS credentials cannot be used: {_in_one_line(error)}. Sign in again, or set AWS_PROFILE."
+        )
     if isinstance(error, ConnectionError | ConnectTimeoutError | HTTPClientError):
-        return NotTried(f"AWS cannot be reached: {error}. Is there a network, and is the stage's stack running?")
-    return NotTried(f"AWS could not be asked: {error}.")
+        return NotTried(
+            f"AWS cannot be reached: {_in_one_line(error)}. Is there a network, and is the stage's stack running?"
+        )
+    return NotTried(f"AWS could not be asked: {_in_one_line(error)}.")
+
+
+def _in_one_line(text: object) -> str:
+    return " ".join(str(text).split()).rstrip(".")
 
 
 def error_code(error: ClientError) -> str:
@@ -88,7 +111,7 @@ def _explain_answer(error: ClientError) -> Failure:
     code = error_code(error)
     if code in _SERVICE_SENTENCES:
         return NotTried(_SERVICE_SENTENCES[code])
-    message = error.response.get("Error", {}).get("Message", "")
+    message = _in_one_line(error.response.get("Error", {}).get("Message", ""))
     if code in _DENIED:
         return NotTried(f"These AWS credentials lack a right that operators need ({error.operation_name}): {message}")
     return Failure(f"AWS refused {error.operation_name} ({code}): {message}")

@@ -111,14 +111,14 @@ def _forwarded_headers(request: web.BaseRequest, port: int) -> dict[str, str]:
 async def _read_body(request: web.BaseRequest) -> bytes:
     if (request.content_length or 0) > BODY_LIMIT:
         raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
-    await _invite_body(request)
     body = bytearray()
     try:
+        await _invite_body(request)
         async for chunk in request.content.iter_chunked(1 << 20):
             body += chunk
             if len(body) > BODY_LIMIT:
                 raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
-    except HttpProcessingError as error:
+    except (HttpProcessingError, ConnectionError) as error:  # not HTTP, or a client that hung up: nobody reads this
         raise Refused(HTTPStatus.BAD_REQUEST) from error
     return bytes(body)
 

@@ -14,6 +14,7 @@ import yaml
 from samcli.cli.types import CfnParameterOverridesType  # type: ignore[import-untyped]
 
 from gateway.settings import read_settings
+from gateway.stores.api_keys import BUCKETS
 from infra.stages import read_stages
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -381,3 +382,39 @@ def test_every_function_may_be_bounded_and_is_not_unless_an_operator_says_so() -
         assert re.fullmatch(parameter["AllowedPattern"], "20")
         assert not re.fullmatch(parameter["AllowedPattern"], "many")
     assert functions
+
+
+def test_the_access_log_holds_nothing_that_a_caller_wrote() -> None:
+    """AWS does not say that it is escaped, and a quote would end the value: one line must not pass for another."""
+    [stage] = resources_of("AWS::ApiGatewayV2::Stage").values()
+    log = stage["Properties"]["AccessLogSettings"]["Format"]
+
+    variables = set(re.findall(r"\$context\.([A-Za-z.]+)", log))
+
+    assert variables == {
+        "requestId", "requestTime", "httpMethod", "status", "responseLatency", "integrationLatency",
+        "integrationStatus", "error.message", "responseLength",
+    }  # fmt: skip
+
+
+def test_what_is_worth_keeping_is_not_deleted_by_mistake() -> None:
+    table = read_template()["Resources"]["CatalogueTable"]
+
+    assert table["Properties"]["DeletionProtectionEnabled"] is True
+    assert (table["DeletionPolicy"], table["UpdateReplacePolicy"]) == ("Retain", "Retain")
+
+
+def test_answers_are_fetched_over_tls_alone() -> None:
+    [policy] = resources_of("AWS::S3::BucketPolicy").values()
+    [statement] = policy["Properties"]["PolicyDocument"]["Statement"]
+
+    assert (statement["Effect"], statement["Principal"], statement["Action"]) == ("Deny", "*", "s3:*")
+    assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+    assert len(statement["Resource"]) == 2
+    assert read_template()["Conditions"][policy["Condition"]] == {
+        "Fn::Equals": [{"Ref": "AllowLoopbackProviders"}, "false"]
+    }
+
+
+def test_the_operators_command_and_the_functions_agree_how_many_secrets_hold_the_keys() -> None:
+    assert read_template()["Outputs"]["ApiKeysSecretBuckets"]["Value"] == str(BUCKETS)

@@ -159,7 +159,7 @@ def _check_parts(url: str, parts: SplitResult) -> None:
     if "?" in url or "#" in url:
         raise AddressRefused(f"{url!r} has a query or a fragment; a provider's URL ends with its path.")
     host = parts.hostname or ""
-    if not (_HOST.fullmatch(host.rstrip(".")) or ":" in host):
+    if not (_HOST.fullmatch(host.removesuffix(".")) or ":" in host):
         raise AddressRefused(f"{url!r} names no host.")
 
 

@@ -7,10 +7,13 @@ from typing import NamedTuple
 
 import msgspec
 
-# They say where a call ends and what becomes of its connection (RFC 9110, sections 6.4 and 7.6.1).
+# They say where a call goes and ends, and what becomes of its connection (RFC 9110, sections 6.4, 7.2 and 7.6.1).
 SENDERS_OWN = frozenset(
-    {"connection", "content-length", "expect", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"}
-)
+    {
+        "connection", "content-encoding", "content-length", "expect", "host", "keep-alive", "proxy-connection", "te",
+        "trailer", "transfer-encoding", "upgrade",
+    }
+)  # fmt: skip
 
 _NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")

@@ -3,6 +3,7 @@
 Files are imported when a model first needs them: a cold start that answers from the cache imports none.
 """
 
+import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from gateway.outbound.client import HttpClient
     from gateway.providers._credentials import Credential, CredentialSource
     from gateway.providers._vendor import HttpSettings, Vendor
+
+
+PATH = r"/[!$-;=@-Z\[\]^-~]*"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,6 +152,11 @@ def _check_settings(provider: catalogue.Provider, make: Callable[[Providers], Pr
 
     if isinstance(make, OverHttp):
         settings = read_settings(provider, make.vendor().Settings)
+        if settings.path and not re.fullmatch(PATH, settings.path):
+            raise ValueError(
+                f"Settings of provider {provider.name!r}: the path {settings.path!r} must begin with a slash, "
+                "without a query, a fragment, a blank or a letter outside ASCII."
+            )
         encode_headers({settings.auth_header: settings.auth_scheme or "", **settings.headers})
         _check_auth(provider, settings)
     elif provider.settings:

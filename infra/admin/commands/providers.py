@@ -11,7 +11,7 @@ from gateway.core.catalogue import Provider
 from gateway.providers import AUTHS, KINDS
 from gateway.stores.provider_keys import FRESH
 from infra.admin.catalogue_files import read_row
-from infra.admin.catalogue_rows import Rows
+from infra.admin.catalogue_rows import Rows, say_changes
 from infra.admin.catalogue_table import open_catalogue
 from infra.admin.failures import NotTried
 from infra.admin.fields import read_fields
@@ -53,8 +53,9 @@ def set_provider(  # noqa: PLR0917  # options, which Typer reads by name
         bool, typer.Option("--key-stdin", help="Store the vendor's key that standard input holds.")
     ] = False,
 ) -> None:
-    """Make or change a provider; what is not mentioned stays as it is. Its key is never an argument.
+    """Make or change a provider; what is not mentioned stays as it is, and every change is shown.
 
+    Its key is never an argument.
     A stored key is sent only to the host it was given for: for another host, give the key again.
     """
     key, place = _read_key(key_from_env, stdin=key_stdin), find_stage(stage)
@@ -73,7 +74,7 @@ def set_provider(  # noqa: PLR0917  # options, which Typer reads by name
         row = table.try_out(change, renews=name).find_provider(name)
         _store_key(open_provider_keys(place), row, key)
         changes = table.edit(change, renews=name)
-    say(f"The provider {name} is {'set' if changes else 'as it was'}.")
+    say(say_changes(changes, f"provider {name}"))
 
 
 @app.command("list")

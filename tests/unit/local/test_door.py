@@ -285,6 +285,35 @@ async def test_what_is_no_http_is_refused_without_a_word_in_the_terminal(
     assert (caplog.text, capfd.readouterr()) == ("", ("", ""))
 
 
+UNFINISHED = {
+    "in the headers": b"POST /v1 HTTP/1.1\r\nHost: a\r\nContent-Le",
+    "in the body": b"POST /v1 HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nabc",
+    "in a chunk": b"POST /v1 HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab",
+    "when told to go on": b"POST /v1 HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n",
+    "while the function works": b"GET /slow HTTP/1.1\r\nHost: a\r\n\r\n",
+    "while the answer is sent": b"GET /large?bytes=6000000 HTTP/1.1\r\nHost: a\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("abruptly", [False, True])
+@pytest.mark.parametrize("sent", UNFINISHED.values(), ids=list(UNFINISHED))
+async def test_a_client_that_hangs_up_leaves_no_word_in_the_terminal_and_the_next_is_served(
+    client: ClientSession, caplog: pytest.LogCaptureFixture, sent: bytes, *, abruptly: bool
+) -> None:
+    address = client._base_url
+    assert address is not None
+    for wait in (0.0, 0.05):
+        _, writer = await asyncio.open_connection(address.host, address.port)
+        writer.write(sent)
+        await writer.drain()
+        await asyncio.sleep(wait)
+        writer.transport.abort() if abruptly else writer.close()
+
+    async with client.get("/slow") as reply:  # takes longer than what was hung up on
+        assert reply.status == 200
+    assert caplog.messages == []
+
+
 async def test_ten_kilobytes_of_headers_are_the_most_that_api_gateway_takes(client: ClientSession) -> None:
     headers = {f"x-{number}": "a" * (HEAD_LIMIT // 3) for number in range(3)}
 
