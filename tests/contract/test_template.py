@@ -359,13 +359,14 @@ def test_the_guide_lists_every_parameter_with_its_default() -> None:
     }
 
 
-def test_bedrock_may_be_asked_only_where_the_operator_says_so() -> None:
-    (role,) = (role for name, role in resources_of("AWS::IAM::Role").items() if name == "ApiFunctionRole")
+def test_bedrock_and_other_functions_may_be_asked_only_where_the_operator_says_so() -> None:
+    role = resources_of("AWS::IAM::Role")["ApiFunctionRole"]
     conditional = [policy["Fn::If"] for policy in role["Properties"]["Policies"] if "Fn::If" in policy]
     granted = {policy["PolicyDocument"]["Statement"]["Action"]: condition for condition, policy, _ in conditional}
 
-    assert granted["bedrock:InvokeModel"] == "BedrockIsOn"
-    assert read_template()["Parameters"]["Bedrock"]["Default"] == "off"
+    assert granted == {"bedrock:InvokeModel": "BedrockIsOn", "lambda:InvokeFunction": "OwnFunctionsEmbed"}
+    defaults = {name: read_template()["Parameters"][name]["Default"] for name in ("Bedrock", "ModelFunctions")}
+    assert defaults == {"Bedrock": "off", "ModelFunctions": ""}
 
 
 def test_every_function_may_be_bounded_and_is_not_unless_an_operator_says_so() -> None:

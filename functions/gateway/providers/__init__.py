@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, cast
 from msgspec.structs import replace
 
 from gateway.core import catalogue
+from gateway.core.embedding import Purpose
 from gateway.core.errors import ProviderUnavailable
 from gateway.core.ports import Provider, ProviderCall, ProviderKeys
 
@@ -104,12 +105,12 @@ class OverHttp:
         return cast("Vendor", import_module(f"gateway.providers.{self.name}"))
 
 
-def in_own_lambda(providers: Providers) -> Provider:
-    """Makes the provider of our own model."""
-    from gateway.providers.embedded import EmbeddedProvider  # noqa: PLC0415  (see the module's docstring)
+def in_lambda(providers: Providers) -> Provider:
+    """Makes the provider of models in Lambda functions, our own and an operator's."""
+    from gateway.providers.in_lambda import LambdaProvider  # noqa: PLC0415  (see the module's docstring)
 
     parts = providers.parts
-    return EmbeddedProvider(function_name=parts.embedded_function, functions=parts.functions)
+    return LambdaProvider(own_model=parts.embedded_function, functions=parts.functions)
 
 
 KINDS: Mapping[str, Callable[[Providers], Provider]] = {
@@ -122,7 +123,8 @@ KINDS: Mapping[str, Callable[[Providers], Provider]] = {
     "perplexity": OverHttp("perplexity"),
     "snowflake": OverHttp("snowflake"),
     "tei": OverHttp("tei"),
-    "embedded": in_own_lambda,
+    "lambda": in_lambda,
+    "embedded": in_lambda,  # our own model's kind before there was `lambda`
 }
 
 
@@ -149,6 +151,7 @@ def _find_kind(provider: catalogue.Provider) -> Callable[[Providers], Provider]:
 def _check_settings(provider: catalogue.Provider, make: Callable[[Providers], Provider]) -> None:
     from gateway.outbound.messages import encode_headers  # noqa: PLC0415  (see the module's docstring)
     from gateway.providers._vendor import read_settings  # noqa: PLC0415  (likewise)
+    from gateway.providers.in_lambda import Settings  # noqa: PLC0415  (likewise)
 
     if isinstance(make, OverHttp):
         settings = read_settings(provider, make.vendor().Settings)
@@ -159,6 +162,8 @@ def _check_settings(provider: catalogue.Provider, make: Callable[[Providers], Pr
             )
         encode_headers({settings.auth_header: settings.auth_scheme or "", **settings.headers})
         _check_auth(provider, settings)
+    elif provider.kind == "lambda":
+        read_settings(provider, Settings)
     elif provider.settings:
         raise ValueError(f"Settings of provider {provider.name!r}: the kind {provider.kind!r} has none.")
 
@@ -219,6 +224,8 @@ def _abilities(provider: catalogue.Provider) -> tuple[Collection[str], bool, boo
     from gateway.providers._vendor import purpose_words, read_settings  # noqa: PLC0415  (see the module's docstring)
 
     make = _find_kind(provider)
+    if provider.settings.get("function"):  # it is told all, and says itself what it does not take
+        return tuple(Purpose), True, False
     if not isinstance(make, OverHttp):
         return (), False, False
     vendor = make.vendor()

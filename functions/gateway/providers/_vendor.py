@@ -16,7 +16,7 @@ from gateway.outbound.messages import HttpCall, HttpReply
 from gateway.providers._errors import UNREADABLE
 
 _Reply = TypeVar("_Reply", bound="msgspec.Struct | list[msgspec.Raw]")
-_Settings = TypeVar("_Settings", bound="HttpSettings")
+_Settings = TypeVar("_Settings", bound=msgspec.Struct)
 
 MAX_DIGITS = 12
 """Digits of a number of tokens that is believed."""

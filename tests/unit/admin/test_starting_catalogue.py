@@ -29,7 +29,7 @@ def test_both_spellings_of_clovis_model_lead_to_one_that_needs_no_vendor() -> No
     models = {CATALOGUE.find(name).name for name in ("ClovisEmbedding", "ClovisEmbeddings")}
 
     assert models == {"all-minilm-l6-v2"}
-    assert CATALOGUE.providers[CATALOGUE.find("ClovisEmbedding").routes[0].provider].kind == "embedded"
+    assert CATALOGUE.providers[CATALOGUE.find("ClovisEmbedding").routes[0].provider].kind == "lambda"
 
 
 def test_the_routes_of_a_model_differ_in_region_and_provider_alone() -> None:

@@ -15,7 +15,7 @@ from gateway.outbound.client import HttpClient
 from gateway.providers import KINDS, OverHttp, ProviderDependencies, Providers, check_provider, check_route
 from gateway.providers._http import HttpProvider
 from gateway.providers._vendor import HttpSettings
-from gateway.providers.embedded import EmbeddedProvider
+from gateway.providers.in_lambda import LambdaProvider
 from tests.fakes.aws import make_aws
 from tests.unit.providers.builders import Keys, a_provider, a_route
 
@@ -56,7 +56,7 @@ def test_a_vendor_over_http_has_its_parts() -> None:
 def test_our_own_model_has_its_parts() -> None:
     provider = Providers(parts())("embedded")
 
-    assert provider == EmbeddedProvider(function_name="model", functions=FUNCTIONS)
+    assert provider == LambdaProvider(own_model="model", functions=FUNCTIONS)
 
 
 def test_a_kind_of_a_later_version_is_unavailable() -> None:
@@ -85,6 +85,8 @@ def test_importing_the_table_imports_no_vendor() -> None:
         {"kind": "openai", "settings": {"errors": "voyage", "purposes": {"query": "query"}}},
         {"kind": "cohere", "settings": {"path": "/providers/cohere/v2/embed", "auth_header": "api-key"}},
         {"kind": "embedded", "url": None},
+        {"kind": "lambda", "url": None},
+        {"kind": "lambda", "url": None, "settings": {"function": "mine", "purposes": {"query": "q"}}},
         {"kind": "bedrock", "url": "https://bedrock-runtime.eu-central-1.amazonaws.com", "auth": "aws"},
         {"kind": "bedrock", "auth": "aws", "settings": {"region": "eu-central-1"}},
     ],
@@ -106,6 +108,7 @@ def test_a_row_that_can_be_used_is_accepted(row: dict[str, Any]) -> None:
         ({"settings": {"errors": "of others"}}, "'vendor'.*errors"),
         ({"kind": "cohere", "settings": {"api_version": "1"}}, "'vendor'.*api_version"),
         ({"kind": "embedded", "url": None, "settings": {"path": "/x"}}, "'embedded' has none"),
+        ({"kind": "lambda", "url": None, "settings": {"funktion": "mine"}}, "'vendor'.*funktion"),
         ({"auth": "aws"}, "'openai' is not signed"),
         ({"kind": "bedrock", "auth": "aws"}, "names no AWS region"),
         ({"kind": "bedrock", "auth": "aws", "key": "vendor"}, "needs no key"),
@@ -139,6 +142,11 @@ PROMISES_KEPT: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] 
         {"kind": "cohere", "settings": {"purposes": {"similarity": "clustering"}}},
     ),
     "token ids": ({}, {"accepts_tokens": True}, {}),
+    "an operator's function, told all": (
+        {"purposes": {Purpose.QUERY: "native"}, "accepts_title": True},
+        {},
+        {"kind": "lambda", "url": None, "settings": {"function": "mine"}},
+    ),
     "our own model": ({}, {}, {"kind": "embedded", "url": None}),
     "what is refused elsewhere": (
         {"purposes": {Purpose.QUERY: "native"}},

@@ -19,13 +19,17 @@ from gateway.core.errors import (
     InternalError,
     InvalidRequest,
     ProviderMisbehaved,
+    ProviderMisconfigured,
+    ProviderRefused,
     ProviderTimeout,
     ProviderUnavailable,
     RequestTooLarge,
     UnsupportedParameter,
 )
 from gateway.core.limits import MAX_LAMBDA_EVENT
-from gateway.providers.embedded import EmbeddedProvider, build_event, read_answer
+from gateway.core.ports import ProviderCall
+from gateway.providers._vendor import read_settings
+from gateway.providers.in_lambda import LambdaProvider, Settings, build_event, read_answer
 from tests.fakes.aws import ScriptedAws, failure, reply
 from tests.unit.providers.builders import a_call, a_provider
 
@@ -39,13 +43,17 @@ def answer(*vectors: tuple[float, ...], tokens: list[int]) -> bytes:
 EMBEDDED = a_provider(kind="embedded", url=None, timeout=20)
 
 
-def provider_on(server: ScriptedAws) -> EmbeddedProvider:
-    return EmbeddedProvider(function_name="model", functions=Functions(server.client()))
+def provider_on(server: ScriptedAws) -> LambdaProvider:
+    return LambdaProvider(own_model="model", functions=Functions(server.client()))
+
+
+def event_of(call: ProviderCall) -> bytes:
+    return build_event(call, read_settings(call.provider, Settings))
 
 
 @pytest.mark.parametrize("truncate", [True, False])
 def test_the_event_is_the_texts_and_whether_to_cut_them(*, truncate: bool) -> None:
-    event = build_event(a_call("a", "é\n", truncate=truncate, user="u1"))
+    event = event_of(a_call("a", "é\n", truncate=truncate, user="u1"))
 
     assert json.loads(event) == {"texts": ["a", "é\n"], "truncate": truncate}
 
@@ -73,7 +81,7 @@ async def test_vectors_are_slices_of_one_buffer_with_tokens_per_input() -> None:
 )
 def test_what_the_model_does_not_know_is_refused(changes: dict[str, Any], param: str) -> None:
     with pytest.raises(UnsupportedParameter) as caught:
-        build_event(a_call(**changes))
+        event_of(a_call(**changes))
 
     assert caught.value.param == param
 
@@ -81,19 +89,19 @@ def test_what_the_model_does_not_know_is_refused(changes: dict[str, Any], param:
 @pytest.mark.parametrize("item", [(1, 2), "\udc00"], ids=["token ids", "half a character"])
 def test_what_is_no_text_is_refused(item: Any) -> None:
     with pytest.raises(InvalidRequest) as caught:
-        build_event(a_call(item))
+        event_of(a_call(item))
 
     assert caught.value.param == "input"
 
 
 def test_an_event_may_be_as_large_as_lambda_accepts() -> None:
-    around = len(build_event(a_call("")))
+    around = len(event_of(a_call("")))
 
-    event = build_event(a_call("a" * (MAX_LAMBDA_EVENT - around)))
+    event = event_of(a_call("a" * (MAX_LAMBDA_EVENT - around)))
 
     assert len(event) == MAX_LAMBDA_EVENT == 6_291_455
     with pytest.raises(RequestTooLarge, match=str(MAX_LAMBDA_EVENT + 1)):
-        build_event(a_call("a" * (MAX_LAMBDA_EVENT - around + 1)))
+        event_of(a_call("a" * (MAX_LAMBDA_EVENT - around + 1)))
 
 
 def test_an_input_too_long_has_its_number_in_the_request_and_its_count() -> None:
@@ -158,3 +166,63 @@ async def test_no_call_waits_longer_than_the_request_or_its_row_allows(of_the_ca
 
         assert time.monotonic() - started < 2
         is_over.set()
+
+
+OPERATORS = a_provider(kind="lambda", url=None, settings={"function": "arn:aws:lambda:eu-central-1:1:function:mine:7"})
+
+
+async def test_an_operator_s_function_is_told_all_that_a_request_asks() -> None:
+    asked = {"purpose": Purpose.QUERY, "title": "On frogs", "dimensions": 2, "extra": {"pooling": "cls"}}
+    with ScriptedAws(lambda _: reply(answer((1, 2), tokens=[5]))) as server:
+        result = await provider_on(server).embed(a_call("a", provider=OPERATORS, **asked))
+
+    (request,) = server.requests
+    assert (
+        request.target
+        == "/2015-03-31/functions/arn%3Aaws%3Alambda%3Aeu-central-1%3A1%3Afunction%3Amine%3A7/invocations"
+    )
+    assert request.json == {
+        "texts": ["a"],
+        "truncate": False,
+        "purpose": "query",
+        "title": "On frogs",
+        "dimensions": 2,
+        "pooling": "cls",
+    }
+    assert result.tokens == 5
+
+
+def test_an_operator_s_function_may_have_words_of_its_own_for_purposes() -> None:
+    row = a_provider(kind="lambda", url=None, settings={"function": "mine", "purposes": {"query": "q"}})
+
+    assert json.loads(event_of(a_call(provider=row, purpose=Purpose.QUERY)))["purpose"] == "q"
+
+
+@pytest.mark.parametrize("name", ["texts", "truncate", "purpose", "title", "dimensions"])
+def test_what_a_caller_passes_on_replaces_nothing(name: str) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        event_of(a_call(provider=OPERATORS, extra={name: "other"}))
+
+    assert caught.value.param == name
+
+
+def test_an_operator_s_function_need_not_count_tokens() -> None:
+    result = read_answer(a_call("a", provider=OPERATORS), answer((1, 2), tokens=[]))
+
+    assert (result.tokens, result.token_counts) == (None, None)
+
+
+def test_what_an_operator_s_function_does_not_take_is_refused_in_its_words() -> None:
+    said = b'{"error":{"code":"invalid_event","message":"I know no pooling."}}'
+
+    with pytest.raises(ProviderRefused, match="I know no pooling"):
+        read_answer(a_call("a", provider=OPERATORS, extra={"pooling": "cls"}), said)
+
+
+async def test_a_row_that_cannot_be_read_is_the_operator_s_affair() -> None:
+    row = a_provider(kind="lambda", url=None, settings={"funktion": "mine"})
+
+    with ScriptedAws(lambda _: None) as server, pytest.raises(ProviderMisconfigured):
+        await provider_on(server).embed(a_call("a", provider=row))
+
+    assert not server.requests

@@ -1,7 +1,9 @@
-"""Our own model, in a Lambda of its own: functions/embedded_model/.
+"""A model in a Lambda function: our own (functions/embedded_model/), or an operator's, which a row names.
 
-Event `{"texts": [str, ...], "truncate": bool}`; answer `{"vectors": base64 of float32, shape (n, dimensions),
-"tokens": [int, ...]}` or `{"error": {"code", ...}}`.
+Event `{"texts": [str, ...], "truncate": bool}`; an operator's function is also told the `purpose`, `title` and
+`dimensions` that a request has, and what its caller passes on. Answer `{"vectors": base64 of float32, shape
+(n, dimensions), "tokens": [int, ...]}`, where an operator's may leave out the tokens, or `{"error": {"code", ...}}`.
+docs/providers.md tells operators.
 """
 
 from dataclasses import dataclass
@@ -16,6 +18,8 @@ from gateway.core.errors import (
     InternalError,
     InvalidRequest,
     ProviderMisbehaved,
+    ProviderMisconfigured,
+    ProviderRefused,
     ProviderTimeout,
     ProviderUnavailable,
     RequestTooLarge,
@@ -27,11 +31,16 @@ from gateway.core.shown import quoted
 from gateway.core.vectors import FLOAT32, is_finite
 from gateway.providers._errors import UNREADABLE
 from gateway.providers._failures import report_failure
+from gateway.providers._vendor import BadRow, encode_body, read_settings, said
+
+OPTIONAL = frozenset({"purpose", "title", "dimensions"})
 
 
-class _Event(msgspec.Struct):
-    texts: tuple[str, ...]
-    truncate: bool
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`function` is the name or ARN of an operator's function. `purposes` are its words for purposes, if not ours."""
+
+    function: str = ""
+    purposes: dict[str, str] = {}
 
 
 class _Error(msgspec.Struct):
@@ -52,18 +61,19 @@ _ANSWER = msgspec.json.Decoder(_Answer)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EmbeddedProvider:
-    """Invokes the function of our own model."""
+class LambdaProvider:
+    """Invokes the function that a row names, or else that of our own model."""
 
-    function_name: str
+    own_model: str
     functions: Functions
 
     async def embed(self, call: ProviderCall) -> EmbeddingResult:
         """One invocation; raises `InputTooLong` with the number in the caller's request."""
-        event = build_event(call)
+        settings = _settings(call)
+        event = build_event(call, settings)
         seconds = min(call.timeout, call.provider.timeout)
         try:
-            answer = await self.functions.invoke(self.function_name, event, timeout=seconds)
+            answer = await self.functions.invoke(settings.function or self.own_model, event, timeout=seconds)
         except AwsTimeout as error:
             report_failure(call, str(error))
             raise ProviderTimeout("The model did not answer in time.") from error
@@ -73,16 +83,24 @@ class EmbeddedProvider:
         return read_answer(call, answer)
 
 
-def build_event(call: ProviderCall) -> bytes:
+def _settings(call: ProviderCall) -> "Settings":
+    try:
+        return read_settings(call.provider, Settings)
+    except BadRow as error:
+        report_failure(call, str(error))
+        raise ProviderMisconfigured("The provider of this model is not set up correctly.") from error
+
+
+def build_event(call: ProviderCall, settings: "Settings") -> bytes:
     """The event, as JSON; raises `InvalidRequest` for what the model cannot be asked."""
-    _refuse_unknown_parameters(call)
+    if not settings.function:
+        _refuse_unknown_parameters(call)
     texts = tuple(item for item in call.inputs if isinstance(item, str))
     if len(texts) != len(call.inputs):
         raise InvalidRequest("This model takes text, not token ids.", param="input")
-    try:
-        event = msgspec.json.encode(_Event(texts=texts, truncate=call.truncate))
-    except UnicodeEncodeError as error:  # half of a surrogate pair
-        raise InvalidRequest("The input holds a character that is not valid Unicode.", param="input") from error
+    purpose = call.purpose and settings.purposes.get(call.purpose, call.purpose.value)
+    wanted = said(purpose=purpose, title=call.title, dimensions=call.dimensions)
+    event = encode_body({"texts": texts, "truncate": call.truncate, **wanted}, call, OPTIONAL)
     if len(event) > MAX_LAMBDA_EVENT:
         raise RequestTooLarge(
             f"The inputs take {len(event)} bytes together; at most {MAX_LAMBDA_EVENT} fit. Send fewer at a time.",
@@ -107,11 +125,16 @@ def read_answer(call: ProviderCall, answer: bytes) -> EmbeddingResult:
         raise ProviderMisbehaved("The model's answer cannot be read.") from error
     if decoded.error:
         raise _cause(decoded.error, call)
+    counts = _checked(decoded.tokens, len(call.inputs)) if decoded.tokens or not _is_operators(call) else None
     return EmbeddingResult(
         vectors=_cut(decoded.vectors, len(call.inputs), call.native_dimensions),
-        tokens=sum(decoded.tokens),
-        token_counts=_checked(decoded.tokens, len(call.inputs)),
+        tokens=sum(counts) if counts else None,
+        token_counts=counts,
     )
+
+
+def _is_operators(call: ProviderCall) -> bool:
+    return bool(call.provider.settings.get("function"))
 
 
 def _cut(vectors: bytes, count: int, dimensions: int) -> tuple[Vector, ...]:
@@ -134,6 +157,8 @@ def _cause(error: _Error, call: ProviderCall) -> GatewayError:
     match error:
         case _Error(code="input_too_long", index=int(index), tokens=int(tokens), limit=int(limit)):
             return call.input_too_long(index, tokens=tokens, limit=limit)
+        case _Error(code="invalid_event", message=message) if _is_operators(call):
+            return ProviderRefused(message or "The model does not take this request.", status=400)
         case _Error(code="invalid_event"):
             return InternalError("The gateway asked its own model in a way it does not understand.")
     return ProviderMisbehaved(f"The model answered with an error that is not known: {error.code[:100]}.")
