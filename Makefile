@@ -27,7 +27,7 @@ export BUILD_CACHE ?= $(CURDIR)/.local/api
 export EMBEDDED_MODEL_CACHE ?= $(CURDIR)/.local/embedded_model
 
 .DEFAULT_GOAL := help
-.PHONY: help install vacancy run test check unit contract e2e bench runtime build stage-is-listed credentials deploy stages requirements
+.PHONY: help install vacancy run test check unit contract e2e vendors bench runtime build stage-is-listed credentials deploy stages requirements
 
 help: ## lists what can be made
 	@sed -n 's/^\([a-z0-9]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name does; do printf '  make %-13s %s\n' "$$name" "$$does"; done
@@ -61,6 +61,11 @@ contract: install ## tests of stores, templates and artefacts against the emulat
 
 e2e: install ## tests of real clients against the stack that SAM deploys to the emulator
 	$(BIN)/pytest tests/e2e
+
+# Too heavy for every checkout; their recorded requests are replayed by the unit tests.
+SDKS := google-genai==3.6.1 ollama==0.6.3 huggingface_hub==1.16.1
+vendors: install ## tests of vendors' own SDKs against the fakes of these vendors; RECORD=1 keeps what they send
+	$(UV) run --quiet --frozen --no-sync $(SDKS:%=--with %) pytest tests/vendors
 
 bench: install ## measures cold starts and requests against their targets; PEERS=1 adds LiteLLM's proxy
 	$(BIN)/python -m benchmarks $(if $(filter 1,$(PEERS)),--peers)
