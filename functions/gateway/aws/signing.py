@@ -71,7 +71,7 @@ class Signer:
         before, date, self._after = _canonical_request(method, path, (), signed, "").partition("\nx-amz-date:")
         self._before = before + date
         self._scope = scope.text
-        self._key = hmac.new(_signing_key(credentials.secret_access_key, scope), digestmod="sha256")
+        self._key = _signing_key(credentials.secret_access_key, scope)
         self._prefix = (
             f"{ALGORITHM} Credential={credentials.access_key_id}/{scope.text}, "
             f"SignedHeaders={';'.join(sorted(signed))}, Signature="
@@ -83,9 +83,7 @@ class Signer:
         `payload_hash` is the SHA-256 of the body in hex, or `UNSIGNED`.
         """
         canonical = f"{self._before}{at}{self._after}{payload_hash}"
-        signature = self._key.copy()
-        signature.update(_text_to_sign(at, self._scope, canonical))
-        return self._prefix + signature.hexdigest()
+        return self._prefix + hmac.digest(self._key, _text_to_sign(at, self._scope, canonical), "sha256").hex()
 
 
 def presign(credentials: Credentials, scope: Scope, *, method: str, host: str, path: str, expires: int) -> str:

@@ -3,6 +3,8 @@
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping
+from functools import reduce
+from operator import getitem
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -10,6 +12,7 @@ from pydantic_core import from_json
 
 from gateway.core.errors import BodyTooLarge, InvalidRequest, RequestTooLarge, WrongContentType
 from gateway.core.shown import quoted, shown
+from gateway.dialects._json_text import json_text, place_of_half_pair
 
 MAX_BODY = 5 * 1024 * 1024
 """Bytes. Lambda takes 6 MB with escaped body and headers; above that API Gateway refuses the call itself."""
@@ -49,10 +52,17 @@ def read_body(
     check_content_type(headers)
     if len(body) > MAX_BODY:
         raise BodyTooLarge(f"The body has {len(body)} bytes; at most {MAX_BODY} are taken in one request.")
-    check_structure(body)
+    text = json_text(headers, body)
+    check_structure(text)
+    document = parse(text, describe)
     try:
         # Not `model_validate_json`: its tree takes 40 bytes for a number, and each error copies what it is about.
-        return model.model_validate(parse(body, describe), context=most)
+        return model.model_validate(document, context=most)
+    except ValidationError as error:
+        if not _has_unknown_null(error, document):
+            raise invalid(error, describe) from error
+    try:
+        return model.model_validate(_without_nulls(document), context=most)
     except ValidationError as error:
         raise invalid(error, describe) from error
 
@@ -62,8 +72,28 @@ def parse(body: bytes, describe: DescribeProblem) -> Any:  # JSON
     try:
         return from_json(body)
     except ValueError as error:
-        path, message = describe({"type": "json_invalid", "loc": (), "ctx": {"error": str(error)}})
+        detail: dict[str, Any] = {"type": "json_invalid", "loc": (), "ctx": {"error": str(error)}}
+        if place := place_of_half_pair(body):
+            message = "Input holds half of a surrogate pair, as a cut through an emoji leaves it"
+            detail = {"type": "half_pair", "loc": place, "msg": message}
+        path, message = describe(detail)
         raise InvalidRequest(message, param=path or None, problems=[(path, message)]) from error
+
+
+def _has_unknown_null(error: ValidationError, document: Any) -> bool:  # JSON as it came
+    """Null means absent, also for a parameter that the dialect does not have."""
+    details = error.errors(include_url=False, include_input=False)
+    unknown = [detail["loc"] for detail in details if detail["type"] == "extra_forbidden"]
+    return any(reduce(getitem, place, document) is None for place in unknown)
+
+
+def _without_nulls(value: Any) -> Any:  # JSON as it came
+    match value:
+        case dict():
+            return {name: _without_nulls(part) for name, part in value.items() if part is not None}
+        case list():
+            return [_without_nulls(part) for part in value]
+    return value
 
 
 def check_structure(body: bytes) -> None:

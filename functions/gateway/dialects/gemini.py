@@ -51,7 +51,27 @@ PURPOSES: dict[TaskType, Purpose | None] = {
     "CODE_RETRIEVAL_QUERY": Purpose.CODE_QUERY,
 }
 
-SPELLINGS = {"task_type": "taskType", "output_dimensionality": "outputDimensionality"}
+TASK_TYPES = tuple(PURPOSES)
+"""By number, which ProtoJSON takes for a name."""
+
+SPELLINGS = {
+    "task_type": "taskType",
+    "output_dimensionality": "outputDimensionality",
+    "embed_content_config": "embedContentConfig",
+    "auto_truncate": "autoTruncate",
+    "document_ocr": "documentOcr",
+    "audio_track_extraction": "audioTrackExtraction",
+}
+
+GIVEN_TWICE = {"task_type": "taskType", "title": "title", "output_dimensionality": "outputDimensionality"}
+"""Options that a request has itself and in its `embedContentConfig`."""
+
+NOT_DONE = {
+    "auto_truncate": "autoTruncate",
+    "document_ocr": "documentOcr",
+    "audio_track_extraction": "audioTrackExtraction",
+}
+"""Options that are refused: a text is embedded as it is, or not at all."""
 
 Part = Mapping[str, Any]
 """JSON as it came."""
@@ -81,6 +101,12 @@ WIRE_NAMES = {"input": "content", "purpose": "taskType", "dimensions": "outputDi
 """What the core calls a parameter → what this dialect's clients call it."""
 
 
+def _named(value: Any) -> Any:  # JSON as it came
+    """A number of the enum as its name."""
+    is_number = type(value) in {int, float} and value in range(len(TASK_TYPES))
+    return TASK_TYPES[int(value)] if is_number else value
+
+
 def _refuse_bool(value: Any) -> Any:
     # JSON as it came. Numbers may come as strings here, so the model is not strict, but true is not 1.
     if isinstance(value, bool):
@@ -101,7 +127,21 @@ _TEXT_PARTS: dict[str, Any] = {
 
 _TITLE_NEEDS_DOCUMENT: dict[str, Any] = {
     "if": {"required": ["title"], "properties": {"title": {"type": "string", "minLength": 1}}},
-    "then": {"required": ["taskType"], "properties": {"taskType": {"const": "RETRIEVAL_DOCUMENT"}}},
+    "then": {"required": ["taskType"], "properties": {"taskType": {"enum": ["RETRIEVAL_DOCUMENT", 2]}}},
+}
+
+_OPTIONS_ONCE: dict[str, Any] = {
+    "if": {"required": ["embedContentConfig"], "properties": {"embedContentConfig": {"type": "object"}}},
+    "then": {"properties": {name: {"type": "null"} for name in GIVEN_TWICE.values()}},
+}
+"""More than is asked: the document cannot say that two values must be equal."""
+
+_TASK_TYPE_SCHEMA: dict[str, Any] = {
+    "anyOf": [
+        {"enum": list(TASK_TYPES)},
+        {"type": "integer", "minimum": 0, "maximum": len(TASK_TYPES) - 1},
+        {"type": "null"},
+    ]
 }
 
 
@@ -119,20 +159,23 @@ class Content(BaseModel):
     )
 
 
+def _not_done(name: str) -> Any:  # a field of pydantic's
+    return Field(None, alias=name, description="Not supported.", json_schema_extra={"type": "null"})
+
+
 MODEL = Field(None, description="`models/` and the name in the path, or nothing.")
 
 
-class EmbedContentRequest(BaseModel):
-    """One content to embed, and how."""
+class EmbedOptions(BaseModel):
+    """How to embed a content."""
 
-    model_config = ConfigDict(
-        extra="forbid", defer_build=True, json_schema_extra={"required": ["content"], **_TITLE_NEEDS_DOCUMENT}
-    )
+    model_config = ConfigDict(extra="forbid", defer_build=True)
 
-    model: str | None = MODEL
-    content: Content | None = None
-    task_type: TaskType | None = Field(
-        None, alias="taskType", description="What the vector is for. Also spelled `task_type`."
+    task_type: Annotated[TaskType | None, BeforeValidator(_named)] = Field(
+        None,
+        alias="taskType",
+        description="What the vector is for, by name or by number. Also spelled `task_type`.",
+        json_schema_extra=_TASK_TYPE_SCHEMA,
     )
     title: str | None = Field(
         None,
@@ -152,6 +195,32 @@ class EmbedContentRequest(BaseModel):
         if not isinstance(body, dict):
             return body
         return {SPELLINGS[name] if SPELLINGS.get(name, name) not in body else name: body[name] for name in body}
+
+
+class EmbedContentConfig(EmbedOptions):
+    """The options, where Google has them now."""
+
+    model_config = ConfigDict(json_schema_extra=_TITLE_NEEDS_DOCUMENT)
+
+    auto_truncate: Any = _not_done("autoTruncate")
+    document_ocr: Any = _not_done("documentOcr")
+    audio_track_extraction: Any = _not_done("audioTrackExtraction")
+
+
+class EmbedContentRequest(EmbedOptions):
+    """One content to embed, and how."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"required": ["content"], "allOf": [_TITLE_NEEDS_DOCUMENT, _OPTIONS_ONCE]}
+    )
+
+    model: str | None = MODEL
+    content: Content | None = None
+    embed_content_config: EmbedContentConfig | None = Field(
+        None,
+        alias="embedContentConfig",
+        description="The options once more; one that is given in both places must be the same. Also snake_case.",
+    )
 
 
 def _few_enough(requests: Any, info: ValidationInfo) -> Any:  # JSON as it came
@@ -200,14 +269,34 @@ def to_core(bodies: Sequence[EmbedContentRequest], name: str, cache: CacheUse, p
 
 def _item(body: EmbedContentRequest, name: str, place: str) -> Item:
     _check_model(body.model, name, f"{place}model")
-    purpose = PURPOSES[body.task_type or "TASK_TYPE_UNSPECIFIED"]
-    if body.title and purpose is not Purpose.DOCUMENT:
+    options = _options(body, place)
+    purpose = PURPOSES[options.task_type or "TASK_TYPE_UNSPECIFIED"]
+    if options.title and purpose is not Purpose.DOCUMENT:
         raise InvalidRequest(f"'{place}title' is only for the taskType RETRIEVAL_DOCUMENT.", param=f"{place}title")
     return Item(
         content=_content(body.content, f"{place}content"),
-        dimensions=body.output_dimensionality,
+        dimensions=options.output_dimensionality,
         purpose=purpose,
-        title=body.title or None,
+        title=options.title or None,
+    )
+
+
+def _options(body: EmbedContentRequest, place: str) -> EmbedOptions:
+    """The options of a request, wherever it has them; raises `InvalidRequest`, `UnsupportedParameter`."""
+    config = body.embed_content_config
+    if config is None:
+        return body
+    for field, name in NOT_DONE.items():
+        if getattr(config, field) is not None:
+            path = f"{place}embedContentConfig.{name}"
+            raise UnsupportedParameter(f"'{path}' is not supported: a text is embedded as it is.", param=path)
+    for field, name in GIVEN_TWICE.items():
+        given = {value for value in (getattr(body, field), getattr(config, field)) if value is not None}
+        if len(given) > 1:
+            path = f"{place}embedContentConfig.{name}"
+            raise InvalidRequest(f"'{path}' is not the same as '{place}{name}'; give it once.", param=path)
+    return EmbedOptions.model_construct(
+        **{field: getattr(config if getattr(body, field) is None else body, field) for field in GIVEN_TWICE}
     )
 
 
@@ -242,13 +331,15 @@ def _part_text(part: Part, path: str) -> str:
 
 
 def _check_field(field: str, value: object, path: str) -> None:
+    if value is None:
+        return  # null means absent
     if field not in KNOWN:
         raise InvalidRequest(
             f"Invalid JSON payload received. Unknown name \"{shown(field)}\" at '{path}': Cannot find field.",
             param=f"{path}.{shown(field)}",
             unknown=True,
         )
-    if field in OTHER_PARTS and value is not None:  # null means absent
+    if field in OTHER_PARTS:
         raise UnsupportedParameter(f"'{path}.{field}': only text is embedded, not {OTHER_PARTS[field]}.", param=path)
 
 

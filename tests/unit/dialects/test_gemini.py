@@ -9,6 +9,7 @@ import pytest
 from gateway.core import errors
 from gateway.core.catalogue import Symmetry
 from gateway.core.embedding import Purpose
+from gateway.dialects import gemini
 from tests.fakes.echo_provider import echo_vector
 from tests.fakes.models import make_model
 from tests.unit.dialects.stage import KEY, STRANGERS_KEY, Stage
@@ -227,7 +228,6 @@ def field_of(error: dict[str, Any]) -> str:
         ({"content": {"parts": [{"text": "a"}, {"inlineData": {}}]}}, "content.parts[1]"),
         ({"content": {"parts": [{"file_data": {}}]}}, "content.parts[0]"),
         ({"content": {"parts": [{"foo": 1}]}}, "content.parts[0].foo"),
-        ({"content": {"parts": [{"text": "a", "foo": None}]}}, "content.parts[0].foo"),
         ({"content": {"parts": [{"text": None, "inlineData": None}]}}, "content.parts[0].text"),
         ({"content": "a"}, "content"),
         ({"foo": 1}, "foo"),
@@ -451,3 +451,77 @@ async def test_a_wrong_page_is_refused(query: str) -> None:
     response = await Stage().send("GET", f"/v1beta/models?{query}")
 
     error_of(response, 400, "INVALID_ARGUMENT")
+
+
+NUMBERED = list(enumerate(gemini.PURPOSES))
+
+
+@pytest.mark.parametrize(("number", "name"), NUMBERED)
+@pytest.mark.parametrize("spell", ["taskType", "task_type"])
+async def test_the_number_of_an_enum_is_as_good_as_its_name(number: int, name: str, spell: str) -> None:
+    """Google's generated REST clients send numbers (`enum-encoding=int`)."""
+    values = []
+    for task_type in (name, number, float(number)):
+        stage = by_purpose(shortenable=True)
+        path = "/v1beta/models/echo:embedContent?$alt=json;enum-encoding=int"
+        response = await stage.post(path, content=content("a"), **{spell: task_type})
+        assert response.status_code == 200
+        values.append((response.json()["embedding"], [call.purpose for call in stage.provider.calls]))
+
+    assert values[0] == values[1] == values[2]
+
+
+@pytest.mark.parametrize("task_type", [9, -1, 1.5, True, False, [1], {}, "1"])
+async def test_no_other_number_is_a_task_type(task_type: object) -> None:
+    response = await Stage().post("/v1beta/models/echo:embedContent", content=content("a"), taskType=task_type)
+
+    assert field_of(error_of(response, 400, "INVALID_ARGUMENT")) == "taskType"
+
+
+OPTIONS = {"taskType": "RETRIEVAL_DOCUMENT", "title": "T", "outputDimensionality": 2}
+IN_SNAKE_CASE = {"task_type": 2, "title": "T", "output_dimensionality": "2"}
+
+
+@pytest.mark.parametrize("name", ["embedContentConfig", "embed_content_config"])
+@pytest.mark.parametrize("options", [OPTIONS, IN_SNAKE_CASE])
+async def test_options_in_the_config_do_what_their_deprecated_twins_do(name: str, options: dict[str, Any]) -> None:
+    answers = []
+    for given in (OPTIONS, {name: options}, {**OPTIONS, name: options}, {"title": "T", name: options}):
+        stage = by_purpose(shortenable=True)
+        request = {"content": content("a"), **given}
+        single = await stage.post("/v1beta/models/echo:embedContent", **request)
+        batch = await stage.post(
+            "/v1beta/models/echo:batchEmbedContents", requests=[{"content": content("b")}, request]
+        )
+        answers.append((single.json(), batch.json(), [(call.purpose, call.title) for call in stage.provider.calls]))
+
+    assert answers[0][0]["embedding"]
+    assert all(answer == answers[0] for answer in answers)
+
+
+@pytest.mark.parametrize(
+    ("config", "field"),
+    [
+        ({"taskType": "RETRIEVAL_QUERY"}, "embedContentConfig.taskType"),
+        ({"title": "Other"}, "embedContentConfig.title"),
+        ({"outputDimensionality": 3}, "embedContentConfig.outputDimensionality"),
+        ({"autoTruncate": True}, "embedContentConfig.autoTruncate"),
+        ({"auto_truncate": False}, "embedContentConfig.autoTruncate"),
+        ({"documentOcr": True}, "embedContentConfig.documentOcr"),
+        ({"audioTrackExtraction": True}, "embedContentConfig.audioTrackExtraction"),
+        ({"foo": 1}, "embedContentConfig.foo"),
+        ({"content": {}}, "embedContentConfig.content"),
+        ({"taskType": 99}, "embedContentConfig.taskType"),
+        ({"outputDimensionality": 0}, "embedContentConfig.outputDimensionality"),
+        ("x", "embedContentConfig"),
+    ],
+)
+async def test_an_option_of_the_config_is_honoured_or_refused_by_name(config: object, field: str) -> None:
+    stage = by_purpose(shortenable=True)
+    request = {"content": content("a"), **OPTIONS, "embedContentConfig": config}
+
+    single = await stage.post("/v1beta/models/echo:embedContent", **request)
+    batch = await stage.post("/v1beta/models/echo:batchEmbedContents", requests=[request])
+
+    assert field_of(error_of(single, 400, "INVALID_ARGUMENT")) == field
+    assert field_of(error_of(batch, 400, "INVALID_ARGUMENT")).removeprefix("requests[0].") == field
