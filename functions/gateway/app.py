@@ -3,7 +3,7 @@
 1. `functions/api.py`: Mangum makes an ASGI request of API Gateway's event.
 2. `OutermostMiddleware`: the request gets its id, every answer carries it, and no failure goes unanswered.
 3. CORS, where pages of other origins are allowed: it answers preflight requests, which belong to no dialect.
-4. FastAPI's routes: the dialects in the order of `ROUTERS`, then the OpenAPI page.
+4. FastAPI's routes: the dialects in the order of `ROUTERS`, then the OpenAPI page, `/` and `/health`.
 5. `dialects/_router.py`: a dependency of every endpoint makes the request's context, which knows no FastAPI.
 6. `dialects/_answer.py`: who asks, and whether the region in the path is here; renders failures, writes the log line.
 7. The dialect's endpoint: wire model → core → operation → wire; then headers, gzip, size (`dialects/_response.py`).
@@ -21,7 +21,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway import openapi
+from gateway import front_door, openapi
 from gateway.core.errors import GatewayError, MethodNotAllowed, ResourceNotFound
 from gateway.core.shown import shown
 from gateway.dialects import azure, azure_openai, ctyun, gemini, gemini_models, openai
@@ -86,7 +86,7 @@ def create_app(gateway: Gateway, *, cors_origins: Sequence[str] = ()) -> FastAPI
         # `include_router` would make, and analyse, every route a second time.
         app.router.routes.extend(router.routes)
     app.router.routes.sort(key=_rank)
-    app.router.routes.extend(openapi.routes)
+    app.router.routes.extend([*openapi.routes, *front_door.routes])
     app.add_exception_handler(NOT_FOUND, unmatched)
     app.add_exception_handler(METHOD_NOT_ALLOWED, unmatched)
     if cors_origins:

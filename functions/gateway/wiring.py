@@ -13,7 +13,7 @@ from gateway.aws.dynamodb import DynamoDb
 from gateway.aws.lambda_functions import Functions
 from gateway.aws.s3 import Bucket
 from gateway.aws.secrets_manager import Secrets
-from gateway.core.ports import OidcVerifier
+from gateway.core.ports import Health, OidcVerifier
 from gateway.operations.authenticate import Authenticate
 from gateway.operations.embed import Embed
 from gateway.operations.gateway import Gateway
@@ -40,6 +40,7 @@ def wire_api(settings: Settings, environment: Mapping[str, str]) -> Gateway:
     embed = _embed(settings, aws, client)
     return Gateway(
         region=settings.stage,
+        aws_region=environment["AWS_REGION"],
         authenticate=Authenticate(
             keys=SecretApiKeys(Secrets(aws), prefix=settings.api_keys_secret_prefix, clock=time.time),
             catalogue=embed.catalogue,
@@ -50,8 +51,27 @@ def wire_api(settings: Settings, environment: Mapping[str, str]) -> Gateway:
         models=Models(region=settings.stage, catalogue=embed.catalogue),
         large_answers=BucketLargeAnswers(Bucket(aws, settings.files_bucket)),
         reads=OwnReadLimits(time.time),
+        health=_health(aws, settings),
         stages=settings.stages,
     )
+
+
+def _health(aws: AwsClient, settings: Settings) -> Health:
+    def ask() -> Mapping[str, str]:
+        from gateway.stores.health import StoreHealth, store_checks  # noqa: PLC0415  (seldom asked for)
+
+        checks = store_checks(
+            DynamoDb(aws),
+            Secrets(aws),
+            catalogue=settings.catalogue_table,
+            cache=settings.vector_cache_table,
+            usage=settings.usage_table,
+            keys=settings.api_keys_secret_prefix,
+            provider_keys=settings.provider_keys_secret_prefix,
+        )
+        return StoreHealth(checks)()
+
+    return ask
 
 
 def wire_embed(settings: Settings, environment: Mapping[str, str]) -> Embed:

@@ -16,6 +16,7 @@ from gateway.dialects._router import DialectRoute, SharedPathRoute
 from infra.openapi.causes import REGIONS, Cause
 from infra.openapi.examples import ROOT, model_of, read_examples
 from infra.openapi.failures import Failure, component_name, content_of_errors, failures_of, response_to
+from infra.openapi.front_door import TAG, front_door_paths
 from infra.openapi.headers import HEADERS, headers_of_answers
 from infra.openapi.routes import ROUTES, Operation, read_operations
 from infra.openapi.schemas import component_schemas, one_of
@@ -65,7 +66,7 @@ def build_document() -> Json:
         },
         "servers": [{"url": "/"}],
         "security": [{name: []} for name in CREDENTIALS],
-        "tags": [{"name": name, "description": dialect.description} for name, dialect in dialects.items()],
+        "tags": [{"name": name, "description": dialect.description} for name, dialect in dialects.items()] + [TAG],
         "paths": _paths(),
         "components": {
             "schemas": component_schemas(
@@ -89,7 +90,7 @@ def _paths() -> Json:
     paths: Json = defaultdict(dict)
     for operation in OPERATIONS:
         paths[operation.path][operation.method] = _operation(operation)
-    return dict(paths)
+    return {**paths, **front_door_paths()}
 
 
 def _operation(operation: Operation) -> Json:

@@ -9,7 +9,6 @@ from tests.unit.dialects.stage import KEY, Stage
     ("path", "headers", "mark"),
     [
         ("/v1/completions", {}, "POST /v1/embeddings"),
-        ("/", {}, "POST /v1/embeddings"),
         ("/openai/eu/v1/completions", {}, "POST /v1/embeddings"),
         ("/openai/deployments/d/completions", {}, "POST /openai/deployments/{deployment}/embeddings"),
         ("/ctyun/v1/completions", {}, "POST /ctyun/v1/embeddings"),

@@ -21,7 +21,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "aws": {"aws", "msgspec"},
     "openapi": {"fastapi", "starlette"},
     "vocabularies": {"core"},
-    "app": {"core", "operations", "dialects", "openapi", "telemetry", "fastapi", "starlette"},
+    "app": {"core", "operations", "dialects", "openapi", "front_door", "telemetry", "fastapi", "starlette"},
+    "front_door": {"operations", "dialects", "openapi", "fastapi", "starlette", "orjson"},
     "wiring": {"core", "operations", "providers", "settings", "stores", "aws", "outbound", "telemetry"}
     | {"vocabularies"},
     "telemetry": {"aws_lambda_powertools"},

@@ -119,6 +119,10 @@ class RateLimits(Protocol):
         """Begin to replace the reservation's estimate by what was used; to be called once."""
 
 
+Health = Callable[[], Mapping[str, str]]
+"""Asks every store whether it can be asked: `ok`, or a word for what is wrong, by the store's name."""
+
+
 class ReadLimits(Protocol):
     """A bound on requests that embed nothing, such as lists of models."""
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from gateway.core.caller import Caller
-from gateway.core.ports import LargeAnswers, ReadLimits
+from gateway.core.ports import Health, LargeAnswers, ReadLimits
 from gateway.core.rate_limit import Reservation
 from gateway.core.stages import Stages, check_region
 from gateway.operations.authenticate import Authenticate
@@ -13,14 +13,16 @@ from gateway.operations.models import Models
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gateway:
-    """The operations of one stage, which serves `region`; `stages` are all of them."""
+    """The operations of one stage, which serves `region` (`eu`, say, in AWS's `aws_region`); `stages` are all."""
 
     region: str
+    aws_region: str
     authenticate: Authenticate
     embed: Embed
     models: Models
     large_answers: LargeAnswers
     reads: ReadLimits
+    health: Health
     stages: Stages
 
     def remaining(self, caller: Caller) -> Reservation:

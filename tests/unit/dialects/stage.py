@@ -46,6 +46,7 @@ class Stage:
     vocabularies: Vocabularies = none_at_hand
     reserved: list[int] = field(default_factory=list)
     """The tokens of each request that was counted."""
+    health: Callable[[], Mapping[str, str]] = dict
     reads: OwnReadLimits = field(default_factory=lambda: OwnReadLimits(lambda: 0.0))
     kept: dict[bytes, CachedVector] = field(default_factory=dict)
     answers: list[bytes] = field(default_factory=list)
@@ -94,6 +95,7 @@ class Stage:
     def gateway(self) -> Gateway:
         return Gateway(
             region=self.region,
+            aws_region="eu-central-1",
             authenticate=self.authenticate,
             embed=Embed(
                 region=self.region,
@@ -107,6 +109,7 @@ class Stage:
             models=Models(region=self.region, catalogue=self),
             large_answers=self,
             reads=self.reads,
+            health=self.health,
             stages=self.stages,
         )
 
