@@ -128,10 +128,10 @@ def _compare_row(key: str, old: Row | None, new: Row, before: Rows) -> Change:
 
 
 def _differing_fields(old: Row, new: Row) -> Iterable[str]:
-    return _differences("", msgspec.to_builtins(old), msgspec.to_builtins(new))
+    return differences("", msgspec.to_builtins(old), msgspec.to_builtins(new))
 
 
-def _differences(path: str, before: Any, after: Any) -> Iterable[str]:  # any JSON
+def differences(path: str, before: Any, after: Any) -> Iterable[str]:  # any JSON
     """`routes.openai-eu.revision: "1" → "2"`, for each field at any depth."""
     old, new = _by_name(before), _by_name(after)
     if old is None or new is None:
@@ -139,7 +139,7 @@ def _differences(path: str, before: Any, after: Any) -> Iterable[str]:  # any JS
             yield f"{path}: {_show(before)} → {_show(after)}"
         return
     for name in sorted({*old, *new}):
-        yield from _differences(f"{path}.{name}" if path else name, old.get(name), new.get(name))
+        yield from differences(f"{path}.{name}" if path else name, old.get(name), new.get(name))
     # Of two routes of a region the first is used.
     if [*old] != [*new] and {*old} == {*new} and not isinstance(before, dict):
         yield f"{path}: {', '.join(old)} → {', '.join(new)}"

@@ -43,6 +43,7 @@ class Stage:
     """The region of its routes; the stage's name, except for local."""
     api_url: str
     catalogue_table: str
+    vector_cache_table: str
     api_keys_prefix: str
     api_key_buckets: int
     """How many secrets hold the keys of all workspaces."""
@@ -87,6 +88,7 @@ def find_stage(name: str) -> Stage:
             serves=outputs["Stage"],
             api_url=aws.front_door or outputs["ApiUrl"],
             catalogue_table=outputs["CatalogueTable"],
+            vector_cache_table=outputs["VectorCacheTable"],
             api_keys_prefix=outputs["ApiKeysSecretPrefix"],
             api_key_buckets=int(outputs["ApiKeysSecretBuckets"]),
             provider_keys_prefix=outputs["ProviderKeysSecretPrefix"],

@@ -50,13 +50,17 @@ class Workspaces:
         )
         return sorted(_names(pages))
 
-    def edit(self, name: str, change: Callable[[Workspace | None], Workspace]) -> Workspace:
-        """Replace a workspace's row by what `change` makes of it; again, when somebody else was quicker."""
+    def edit(self, name: str, change: Callable[[Workspace | None], Workspace]) -> tuple[Workspace | None, Workspace]:
+        """Replace a workspace's row by what `change` makes of it; again, when somebody else was quicker.
+
+        Returns the row before, `None` if there was none, and after.
+        """
         for _ in range(_ATTEMPTS):
             document = self._document(name)
-            row = change(None if document is None else _decode(name, document))
+            before = None if document is None else _decode(name, document)
+            row = change(before)
             if self._replace(name, document, msgspec.json.encode(row).decode()):
-                return row
+                return before, row
         raise Failure(f"Others are changing the workspace {name} without pause: try again in a minute.")
 
     def remove(self, name: str) -> None:

@@ -39,7 +39,9 @@ def set_model(  # noqa: PLR0917  # options, which Typer reads by name
     stage: StageOption,
     dimensions: Annotated[int | None, typer.Option(help="The native length of a vector.")] = None,
     max_tokens: Annotated[int | None, typer.Option(help="The most tokens of one input.")] = None,
-    price: Annotated[float | None, typer.Option(help="US dollars per million tokens.")] = None,
+    price: Annotated[
+        float | None, typer.Option(help="US dollars per million tokens; callers see it in /v1/models.")
+    ] = None,
     alias: Annotated[
         list[str] | None,
         typer.Option(help="Another name of it; repeat for more. Replaces all that there are; '' leaves none."),

@@ -13,7 +13,7 @@ from gateway.stores.provider_keys import FRESH
 from infra.admin.catalogue_files import read_row
 from infra.admin.catalogue_rows import Rows, say_changes
 from infra.admin.catalogue_table import open_catalogue
-from infra.admin.failures import NotTried
+from infra.admin.failures import Failure, NotTried
 from infra.admin.fields import read_fields
 from infra.admin.provider_keys import ProviderKeys, open_provider_keys
 from infra.admin.screen import note, say, show_table
@@ -109,11 +109,18 @@ def remove(
     place = find_stage(stage)
     table = open_catalogue(place)
     row = table.read().rows.providers.get(name)
-    table.edit(lambda rows: rows.drop(f"provider#{name}"))
+    table.edit(lambda rows: _drop(rows, name))
     say(f"The provider {name} is removed.")
     others = table.read().rows.providers.values()
     if row and row.key and row.key not in {other.key for other in others}:
         _remove_key(open_provider_keys(place), row.key)
+
+
+def _drop(rows: Rows, name: str) -> Rows:
+    users = [repr(row.name) for row in rows.models.values() if name in {route.provider for route in row.routes}]
+    if users:
+        raise Failure(f"The provider {name!r} cannot be removed: {', '.join(users)} still leads to it.")
+    return rows.drop(f"provider#{name}")
 
 
 def note_broken(rows: Rows, kind: str) -> None:

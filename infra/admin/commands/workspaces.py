@@ -1,5 +1,6 @@
 """`gateway workspaces`: who calls, and how much they may."""
 
+import re
 import secrets
 from typing import Annotated, Any
 
@@ -9,13 +10,22 @@ import typer
 from gateway.core.caller import Workspace
 from gateway.stores.catalogue import FRESH
 from infra.admin.api_keys import open_api_keys
+from infra.admin.cached_vectors import open_cached_vectors
+from infra.admin.catalogue_rows import differences
 from infra.admin.failures import Failure, NotTried
 from infra.admin.key_records import count_keys
 from infra.admin.screen import note, say, show_table
 from infra.admin.stages import Stage, StageOption, find_stage
-from infra.admin.workspaces import SharedPathDialect, Workspaces, check_name, open_workspaces, require_workspace
+from infra.admin.workspaces import (
+    SharedPathDialect,
+    Workspaces,
+    check_name,
+    find_workspace,
+    open_workspaces,
+    require_workspace,
+)
 
-app = typer.Typer(no_args_is_help=True, help="Who calls, and how much they may: set, list, show, remove.")
+app = typer.Typer(no_args_is_help=True, help="Who calls, and how much they may: set, list, show, remove, erase-cache.")
 
 _MAX_REQUESTS, _MAX_TOKENS = 1_000_000, 1_000_000_000
 
@@ -28,16 +38,21 @@ def set_workspace(
     tokens_per_minute: Annotated[int | None, typer.Option(help=f"1 to {_MAX_TOKENS}. First: 60000.")] = None,
     dialect: Annotated[SharedPathDialect | None, typer.Option(help="What its keys speak at /v1/embeddings.")] = None,
 ) -> None:
-    """Make or change a workspace; what is not mentioned stays as it is."""
+    """Make or change a workspace; what is not mentioned stays as it is, and every change is shown."""
     check_name(name)
     _check_limit("requests", requests_per_minute, _MAX_REQUESTS)
     _check_limit("tokens", tokens_per_minute, _MAX_TOKENS)
     limits = {"requests": requests_per_minute, "tokens": tokens_per_minute}
-    row = open_workspaces(find_stage(stage)).edit(name, lambda old: _change(old, name, limits, dialect))
+    before, row = open_workspaces(find_stage(stage)).edit(name, lambda old: _change(old, name, limits, dialect))
+    changes = list(differences("", msgspec.to_builtins(before), msgspec.to_builtins(row))) if before else []
     say(
         f"The workspace {name} may make {row.limits.requests} requests with {row.limits.tokens} tokens a minute. "
         f"Warm functions know it within {FRESH / 60:g} minute."
     )
+    for change in changes:
+        say(f"    {change}")
+    if before and not changes:
+        say("    nothing changed")
 
 
 @app.command("list")
@@ -73,6 +88,7 @@ def remove(
     """Remove a workspace: its keys for good, then its settings."""
     place = find_stage(stage)
     require_workspace(place, name)
+    owner = _owner(place, name)
     keys = open_api_keys(place)
     count = len(keys.read(name))
     if not yes:
@@ -87,6 +103,56 @@ def remove(
         f"The workspace {name} is removed: its settings are deleted, {gone}. "
         f"Warm functions forget it within {FRESH / 60:g} minute."
     )
+    note(
+        "What is cached of it expires by itself, after the cache_ttl of each model. "
+        f"To erase it at once: `gateway workspaces erase-cache {name} --owner {owner.hex()} --stage {stage}`."
+    )
+
+
+@app.command("erase-cache")
+def erase_cache(
+    name: Annotated[str, typer.Argument(help="The workspace.", metavar="NAME")],
+    stage: StageOption,
+    owner: Annotated[
+        str | None,
+        typer.Option(help="For a workspace that was removed: what `workspaces remove` said.", metavar="HEX"),
+    ] = None,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Erase all vectors that are cached of a workspace; it reads the whole cache, which takes time and money.
+
+    It may be interrupted and repeated. A workspace that is not removed goes on filling the cache.
+    """
+    check_name(name)
+    place = find_stage(stage)
+    whose = _owner(place, name) if owner is None else _read_owner(owner)
+    cached = open_cached_vectors(place)
+    size = cached.size()
+    note(
+        f"The cache of {stage} held about {size.items} vectors some hours ago ({size.bytes / 1e6:.0f} MB). Reading all "
+        f"of it costs about US$ {size.price:.2f}; each vector that is erased, one write unit per KB."
+    )
+    if not yes:
+        typer.confirm(f"Erase what is cached of {name}?", abort=True)
+    erased = cached.erase(whose, on_progress=lambda read, found: note(f"{read} vectors read, {found} erased"))
+    say(f"{erased} vectors of {name} are erased. Warm functions may still have some of them in memory.")
+
+
+def _owner(stage: Stage, name: str) -> bytes:
+    """What the cached vectors of a workspace carry; of one whose row cannot be read, as of one without an id."""
+    try:
+        return find_workspace(stage, name).cache_owner
+    except Failure:
+        if not open_workspaces(stage).has(name):
+            raise
+        return Workspace(name=name).cache_owner
+
+
+def _read_owner(text: str) -> bytes:
+    if not re.fullmatch(r"[0-9a-f]{16}", text):
+        raise NotTried(f"{text!r} is not an owner: `gateway workspaces remove` said its 16 hex digits.")
+    return bytes.fromhex(text)
 
 
 def _check_limit(unit: str, limit: int | None, most: int) -> None:

@@ -16,13 +16,16 @@ STACKS = {"local": ("embeddings-gateway-local", "eu-central-1"), "us": ("embeddi
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What a stage holds: boto3's clients, which have no types, and its table."""
+    """What a stage holds: boto3's clients, which have no types, and its tables."""
 
     dynamodb: Any
     secrets: Any
     table: str
+    cache: str
 
     def clear(self) -> None:
+        for found in self.dynamodb.scan(TableName=self.cache)["Items"]:
+            self.dynamodb.delete_item(TableName=self.cache, Key={"key": found["key"]})
         for found in self.dynamodb.scan(TableName=self.table)["Items"]:
             self.dynamodb.delete_item(TableName=self.table, Key={"pk": found["pk"], "sk": found["sk"]})
         for secret in self.secrets.list_secrets(IncludePlannedDeletion=True)["SecretList"]:
@@ -34,11 +37,14 @@ class Contents:
 def stages(emulator: str) -> list[Contents]:
     """The stages that the tests use, made of the catalogue's part of template.yaml."""
     template = read_template()
-    outputs = {name: output for name, output in template["Outputs"].items() if "Catalogue" in name or "Secret" in name}
+    outputs = {
+        name: output for name, output in template["Outputs"].items() if name.endswith("Table") or "Secret" in name
+    }
     outputs["Stage"] = template["Outputs"]["Stage"]
     outputs["ApiUrl"] = {"Value": "https://api.example"}
     parameters = {name: template["Parameters"][name] for name in ("Stage", "AllowLoopbackProviders")}
-    resources = {"CatalogueTable": template["Resources"]["CatalogueTable"]}
+    tables = ("CatalogueTable", "VectorCacheTable", "UsageTable")
+    resources = {name: template["Resources"][name] for name in tables}
     document = {"Parameters": parameters, "Resources": resources, "Outputs": outputs}
     return [deploy(document, stage, emulator) for stage in STACKS]
 
@@ -54,9 +60,14 @@ def deploy(document: object, stage: str, emulator: str) -> Contents:
         Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in values.items()],
     )
     cloudformation.get_waiter("stack_create_complete").wait(StackName=stack, WaiterConfig={"Delay": 1})
-    outputs = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]["Outputs"]
-    table = next(output["OutputValue"] for output in outputs if output["OutputKey"] == "CatalogueTable")
-    return Contents(aws("dynamodb", emulator, region), aws("secretsmanager", emulator, region), table)
+    told = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]["Outputs"]
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in told}
+    return Contents(
+        aws("dynamodb", emulator, region),
+        aws("secretsmanager", emulator, region),
+        table=outputs["CatalogueTable"],
+        cache=outputs["VectorCacheTable"],
+    )
 
 
 @pytest.fixture(autouse=True)

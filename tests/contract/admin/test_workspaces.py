@@ -1,5 +1,7 @@
 """`gateway workspaces`."""
 
+import re
+
 import pytest
 
 from gateway.core.api_key import parse
@@ -146,3 +148,82 @@ def test_a_name_that_no_key_could_carry_is_refused(name: str) -> None:
 
     assert outcome.exit_code == 2
     assert "a-z, 0-9" in outcome.err
+
+
+def test_every_change_is_shown() -> None:
+    made = gateway("workspaces", "set", "acme").out.splitlines()
+    changed = gateway("workspaces", "set", "acme", "--tokens-per-minute", "7", "--dialect", "ctyun").out.splitlines()
+    same = gateway("workspaces", "set", "acme", "--tokens-per-minute", "7").out.splitlines()
+
+    assert made[1:] == []
+    assert changed[1:] == ['    dialect: nothing → "ctyun"', "    limits.tokens: 60000 → 7"]
+    assert same[1:] == ["    nothing changed"]
+
+
+def cached(workspace: str) -> set[int]:
+    """The vectors that the cache holds of a workspace, by their numbers."""
+    place = find_stage("local")
+    items = place.client("dynamodb").scan(TableName=place.vector_cache_table)["Items"]
+    return {int(item["tokens"]["N"]) for item in items if item["vector"]["B"] == workspace.encode()}
+
+
+def fill_cache(workspace: str, numbers: range) -> None:
+    """Cache vectors as a function does, of a workspace that exists."""
+    place = find_stage("local")
+    row = open_workspaces(place).read(workspace)
+    assert row
+    for number in numbers:
+        item = {
+            "key": {"B": f"{row.cache_scope}/{number}".encode()},
+            "vector": {"B": workspace.encode()},
+            "tokens": {"N": str(number)},
+            "expires_at": {"N": "9999999999"},
+            "owner": {"B": row.cache_owner},
+        }
+        place.client("dynamodb").put_item(TableName=place.vector_cache_table, Item=item)
+
+
+def test_what_is_cached_of_a_workspace_is_erased_and_nothing_else(acme: str) -> None:
+    gateway("workspaces", "set", "beta")
+    fill_cache(acme, range(60))
+    fill_cache("beta", range(3))
+
+    outcome = gateway("workspaces", "erase-cache", acme, "--yes")
+
+    assert outcome.out == "60 vectors of acme are erased. Warm functions may still have some of them in memory.\n"
+    assert "costs about US$ 0.00" in outcome.err
+    assert (cached(acme), cached("beta")) == (set(), {0, 1, 2})
+
+
+def test_what_is_cached_of_a_removed_workspace_is_erased_by_what_its_removal_said(acme: str) -> None:
+    fill_cache(acme, range(3))
+    removed = gateway("workspaces", "remove", acme, "--yes")
+    gateway("workspaces", "set", acme)
+    fill_cache(acme, range(10, 12))
+    [owner] = re.findall(r"--owner ([0-9a-f]{16}) ", removed.err)
+
+    outcome = gateway("workspaces", "erase-cache", acme, "--owner", owner, "--yes")
+
+    assert outcome.out.startswith("3 vectors of acme are erased.")
+    assert cached(acme) == {10, 11}
+
+
+@pytest.mark.parametrize("words", [("nosuch",), ("acme", "--owner", "x"), ("acme", "--owner", "AB" * 8), ("a_b",)])
+def test_a_cache_that_nobody_owns_is_not_read(acme: str, words: tuple[str, ...]) -> None:
+    fill_cache(acme, range(1))
+
+    outcome = gateway("workspaces", "erase-cache", *words, "--yes")
+
+    assert outcome.exit_code in {1, 2}
+    assert outcome.err.count("\n") == 1
+    assert cached(acme) == {0}
+
+
+def test_erasing_asks_first_and_says_what_it_costs(acme: str) -> None:
+    fill_cache(acme, range(1))
+
+    outcome = gateway("workspaces", "erase-cache", acme, stdin="n\n")
+
+    assert outcome.exit_code == 1
+    assert "costs about US$" in outcome.err
+    assert cached(acme) == {0}

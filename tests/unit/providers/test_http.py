@@ -5,7 +5,7 @@ import gzip
 import json
 import zlib
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Any, Self
 
 import msgspec
 import pytest
@@ -262,6 +262,35 @@ async def test_a_setting_nobody_knows_is_told_to_the_operator_alone(
 
     (line,) = log_lines(caplog)
     assert "pth" in line["reason"]
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        *({"url": f"https://{host}/v1"} for host in ("a..b", ".a", "a.b..", "x" * 64 + ".example", "-a.example")),
+        *({"url": f"https://{host}/v1"} for host in ("bücher.example", "a b", "a\tb", "xn--", "", "[::1", "a:0x50")),
+        {"url": "https://vendor.example/v1#a"},
+        {"settings": {"path": "/a#b"}},
+        {"settings": {"path": "/a\r\nhost: b"}},
+        {"settings": {"path": "/a?b\r\nc"}},
+        {"settings": {"path": "/\x00"}},
+        *({"settings": {"headers": {name: "1"}}} for name in ("Host", "content-length", "Transfer-Encoding", "a b")),
+        *({"settings": {"headers": {"x-a": value}}} for value in ("1\r\nx-b: 2", "東京", "\x00")),
+        {"settings": {"auth_header": "host"}},
+        {"settings": {"auth_scheme": "東京"}},
+        {"settings": {"headers": "x"}},
+    ],
+    ids=str,
+)
+async def test_a_row_that_cannot_work_is_the_operators_fault_and_never_an_unforeseen_one(
+    client: HttpClient, row: dict[str, Any]
+) -> None:
+    """The command refuses such rows; one that was written otherwise must not end as a bare 500."""
+    provider = provider_with(Keys(vendor="sk-1"), client)
+    usual = {"url": "https://vendor.example/v1", "key": "vendor"}
+
+    with pytest.raises(ProviderMisconfigured, match="not set up"):
+        await provider.embed(a_call(provider=a_provider(**{**usual, **row})))
 
 
 async def test_a_vendor_that_cannot_be_reached_is_unavailable(
