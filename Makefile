@@ -27,6 +27,8 @@ export BUILD_CACHE ?= $(CURDIR)/.local/api
 export EMBEDDED_MODEL_CACHE ?= $(CURDIR)/.local/embedded_model
 
 .DEFAULT_GOAL := help
+# What stands first is made first, also with `make -j`: `deploy` asks for credentials before it builds.
+.NOTPARALLEL:
 .PHONY: help install vacancy run test check unit contract e2e vendors bench runtime build stage-is-listed credentials deploy stages requirements
 
 help: ## lists what can be made

@@ -1,6 +1,5 @@
 """What the types of a row do not catch: names that nobody can type, numbers out of range, regions without a stage."""
 
-import math
 import re
 from collections.abc import Collection, Iterable
 from typing import Any
@@ -71,8 +70,8 @@ def _number_problems(whose: str, row: Provider | Model | Route) -> Iterable[str]
     for field, value in msgspec.structs.asdict(row).items():
         most = _MOST.get(field, _ANY)
         for number in _numbers(value):
-            if not (math.isfinite(number) and number <= most):
-                yield f"{whose} has {field} {number}; the most that is possible is {most}."
+            if not number <= most:  # so NaN is refused, too
+                yield f"{whose} has a {field} that is out of range; the most that is possible is {most}."
 
 
 def _numbers(value: Any) -> Iterable[float]:  # any field of a row

@@ -9,7 +9,10 @@ _DATE = "tag:yaml.org,2002:timestamp"
 
 def read_yaml(text: str) -> Any:  # any YAML
     """What the text says; raises `yaml.YAMLError`."""
-    return yaml.load(text, Loader=_StrictLoader)  # noqa: S506  # a SafeLoader
+    try:
+        return yaml.load(text, Loader=_StrictLoader)  # noqa: S506  # a SafeLoader
+    except (ValueError, RecursionError) as error:  # numbers of thousands of digits, brackets as deep
+        raise yaml.YAMLError("a number in it is too long, or it is nested too deep") from error
 
 
 class _StrictLoader(yaml.SafeLoader):

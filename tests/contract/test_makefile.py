@@ -113,10 +113,13 @@ def test_a_functions_python_that_cannot_be_fetched_is_a_sentence(checkout: Path,
     assert str(tmp_path) in (checkout / ".tools" / "python.log").read_text()
 
 
-def test_deploying_without_credentials_is_refused_before_anything_is_built(tmp_path: Path) -> None:
+@pytest.mark.parametrize("options", [(), ("-j4",)], ids=" ".join)
+def test_deploying_without_credentials_is_refused_before_anything_is_built(
+    tmp_path: Path, options: tuple[str, ...]
+) -> None:
     nobody = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "AWS_EC2_METADATA_DISABLED": "true"}
 
-    done = make(ROOT, "deploy", "STAGE=eu", environment=nobody)
+    done = make(ROOT, *options, "deploy", "STAGE=eu", environment=nobody)
 
     assert done.returncode == 2
     assert done.stderr.startswith("Error: There are no AWS credentials: set AWS_PROFILE, or sign in")

@@ -40,3 +40,19 @@ def test_a_route_is_a_list_of_fields() -> None:
 def test_what_is_no_field_is_refused(text: str) -> None:
     with pytest.raises(NotTried):
         read_fields([text])
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["9" * 5_000, "[" * 100_000, "{a: " * 5_000, "0x" + "f" * 9, "\x00", "a: b: c", "[1"],
+    ids=lambda value: value[:9],
+)
+def test_a_value_of_any_kind_is_read_or_refused_in_one_sentence(value: str) -> None:
+    sentence = ""
+    try:
+        read_fields([f"name={value}"])
+    except NotTried as refused:
+        sentence = refused.sentence
+
+    assert len(sentence.splitlines()) <= 1
+    assert len(sentence) < 1_000

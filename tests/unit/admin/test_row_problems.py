@@ -74,6 +74,7 @@ def test_a_key_has_a_name_that_secrets_manager_takes(key: str) -> None:
         ("model", "price", float("inf")),
         ("model", "price", float("nan")),
         ("model", "dimensions", 65_537),
+        ("model", "dimensions", 10**400),
         ("model", "max_tokens", 2**53 + 1),
         ("model", "max_inputs", 2**60),
         ("model", "cache_ttl", 10**10),
