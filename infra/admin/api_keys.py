@@ -98,9 +98,15 @@ class ApiKeys:
         """The bucket with the keys of those members that still have only a secret of their own."""
         for workspace in members:
             if workspace not in bucket.workspaces and workspace not in bucket.apart:
-                records = self._read_own(workspace)
-                bucket = self._put(bucket, workspace, records) if records else bucket
+                bucket = self._bring_in(bucket, workspace)
         return bucket
+
+    def _bring_in(self, bucket: KeyBucket, workspace: str) -> KeyBucket:
+        try:
+            records = self._read_own(workspace)
+        except Failure:  # it stays where it is, to be mended there; the others go on
+            return replace(bucket, apart=bucket.apart | {workspace})
+        return self._put(bucket, workspace, records) if records else bucket
 
     def _remove_packed(self, workspace: str) -> bool:
         bucket = self._read_bucket(bucket_of(workspace))

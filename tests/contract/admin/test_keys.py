@@ -313,6 +313,19 @@ def test_the_first_key_of_a_newer_version_packs_the_older_ones_first(acme: str) 
     assert kept_keys(acme).keys() == {old.key_id, new}
 
 
+def test_keys_that_cannot_be_read_stay_where_they_are_and_hold_up_nobody_else(acme: str) -> None:
+    gateway("workspaces", "set", "beta")
+    place = find_stage("local")
+    place.client("secretsmanager").create_secret(Name=place.api_keys_prefix + "beta", SecretString="{")
+
+    made = gateway("keys", "create", acme)
+    told = gateway("keys", "list", "beta")
+
+    assert made.exit_code == 0
+    assert (told.exit_code, "mend that secret by hand" in told.err) == (1, True)
+    assert has_secret("beta")
+
+
 @pytest.mark.parametrize("operation", ["create_secret", "delete_secret"])
 @pytest.mark.parametrize("calls", [0, 1, 2])
 def test_packing_that_was_interrupted_is_taken_up_again(acme: str, operation: str, calls: int) -> None:
