@@ -19,6 +19,10 @@ class AddressRefused(ValueError):
     """The address is not one a provider may have; the message is a sentence for the operator."""
 
 
+class UnknownHost(OSError):
+    """No name server knows the name: it is misspelt, and looking again does not help."""
+
+
 FORBIDDEN_IPV4 = tuple(
     map(
         ipaddress.IPv4Network,
@@ -56,6 +60,9 @@ FORBIDDEN_IPV6 = tuple(
     )
 )
 
+UNKNOWN = {socket.EAI_NONAME, socket.EAI_NODATA}
+"""What the resolver says of names without an address; EAI_AGAIN is a name server that does not answer."""
+
 _AUTHORITY = re.compile(r"^[^/]*//([^/?#]*).*$", re.DOTALL)
 _LABEL = r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
 _HOST = re.compile(rf"(?=.{{1,253}}$){_LABEL}(\.{_LABEL})*", re.IGNORECASE)
@@ -87,7 +94,9 @@ def resolve_by_system(host: str, port: int) -> list[str]:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except UnicodeError as error:  # a name that no name server can have, such as one with an empty label
-        raise OSError(f"{host} is no name of a host") from error
+        raise UnknownHost(f"{host} is no name of a host") from error
+    except socket.gaierror as error:
+        raise (UnknownHost(f"no name server knows {host}") if error.errno in UNKNOWN else error) from error
     return list(dict.fromkeys(str(address[0]) for *_, address in found))
 
 

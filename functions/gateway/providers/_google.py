@@ -21,6 +21,7 @@ PURPOSES = {
 ERRORS = ErrorTable(
     too_long=Signs(sentences=(re.compile(r"token count (?:is |\()(?P<tokens>\d+).*?(?:up to |\()(?P<limit>\d+)"),)),
     too_large=Signs(sentences=(re.compile(r"at most \d+ requests can be in one batch"),)),
+    no_credit=Signs(sentences=(re.compile(r"prepayment credits are depleted"),)),  # a 429
     no_access=Signs(sentences=(re.compile(r"API key (?:not valid|expired)"),)),  # a 400
 )
 

@@ -4,6 +4,7 @@ failures of the network become causes of ours.
 
 import time
 from dataclasses import dataclass
+from ssl import SSLCertVerificationError
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -18,10 +19,10 @@ from gateway.core.errors import (
     ProviderUnavailable,
 )
 from gateway.core.ports import ProviderCall
-from gateway.outbound.addresses import AddressRefused
+from gateway.outbound.addresses import AddressRefused, UnknownHost
 from gateway.outbound.messages import BadHeader, HttpCall, HttpReply, MalformedReply
 from gateway.providers._credentials import Credential, CredentialSource
-from gateway.providers._errors import read_error_body
+from gateway.providers._error_body import read_error_body
 from gateway.providers._failures import report_failure
 from gateway.providers._vendor import BadRow, HttpSettings, Vendor, read_settings
 
@@ -78,6 +79,8 @@ class HttpProvider:
             raise ProviderTimeout("The provider did not answer in time.") from error
         except MalformedReply as error:
             raise ProviderMisbehaved(f"The provider's answer cannot be read: {error}.") from error
+        except (UnknownHost, SSLCertVerificationError) as error:  # not mended by trying again
+            raise ProviderMisconfigured("The provider of this model is not set up correctly.") from error
         except OSError as error:
             raise ProviderUnavailable("The provider cannot be reached.") from error
 

@@ -10,12 +10,14 @@ import pybase64
 from gateway.core.embedding import Vector
 from gateway.core.errors import ProviderMisbehaved
 from gateway.core.ports import ProviderCall
+from gateway.core.shown import listed
 from gateway.core.vectors import FLOAT32, is_finite
-from gateway.providers._errors import UNREADABLE
+from gateway.providers._error_body import UNREADABLE
 
 _FLOATS = msgspec.json.Decoder(list[float])
 _TEXT = msgspec.json.Decoder(str)
 _QUOTE = b'"'
+_FROM_URL_SAFE = str.maketrans("-_", "+/")
 ZEROS = b"\x00\x80"
 """Bytes of 0.0 and -0.0 in float32: most vectors have another one near their ends, which is soon seen."""
 
@@ -35,19 +37,23 @@ class Item(Protocol):
 def read_items(call: ProviderCall, items: Sequence[Item]) -> tuple[Vector, ...]:
     """The vectors of a call in input order, whatever order the vendor chose; raises `ProviderMisbehaved`.
 
-    An index that is left out is 0, as protocol buffers have it. If all are left out, the order is that of the inputs.
+    If all indexes are left out, the order is that of the inputs. One that is left out is the place that is free: as
+    protocol buffers leave out a 0.
     """
     _check_count(call, items)
-    if all(item.index is None for item in items):
+    indexes = [item.index for item in items]
+    places_in_order = list(range(len(items)))
+    if indexes == places_in_order or indexes.count(None) == len(items):
         return read_vectors(call, [item.embedding for item in items])
-    ordered: list[msgspec.Raw | None] = [None] * len(items)
-    for item in items:
-        index = item.index or 0
-        if not 0 <= index < len(items) or ordered[index] is not None:
-            raise ProviderMisbehaved(f"The provider's answer has no place for its index {index}.")
-        ordered[index] = item.embedding
-    # As many items as places, none used twice: every place is filled.
-    return read_vectors(call, [embedding for embedding in ordered if embedding is not None])
+    free = set(places_in_order).difference(index for index in indexes if index is not None)
+    if indexes.count(None) == 1 and len(free) == 1:
+        indexes[indexes.index(None)] = free.pop()
+    places = {index: item.embedding for index, item in zip(indexes, items, strict=True)}
+    if places.keys() != set(places_in_order):
+        raise ProviderMisbehaved(
+            f"The provider's answer has no place for its indexes: {listed(list(map(str, indexes)))}."
+        )
+    return read_vectors(call, [places[index] for index in places_in_order])
 
 
 def read_vectors(call: ProviderCall, embeddings: Sequence[msgspec.Raw]) -> tuple[Vector, ...]:
@@ -84,13 +90,15 @@ def _from_base64(text: memoryview) -> bytes:
     try:
         return pybase64.b64decode(text[1:-1], validate=True)
     except ValueError:
-        return _from_escaped_base64(text)
+        return _from_unusual_base64(text)
 
 
-def _from_escaped_base64(text: memoryview) -> bytes:
-    """JSON writers that escape `/` or `+` are rare, but right."""
+def _from_unusual_base64(text: memoryview) -> bytes:
+    """Escaped by a JSON writer, in lines, without its padding, or in the alphabet for URLs: each has one meaning."""
     try:
-        return pybase64.b64decode(_TEXT.decode(text), validate=True)
+        letters = "".join(_TEXT.decode(text).split()).rstrip("=")
+        alphabet = letters if "+" in letters or "/" in letters else letters.translate(_FROM_URL_SAFE)
+        return pybase64.b64decode(alphabet + "=" * (-len(alphabet) % 4), validate=True)
     except (ValueError, msgspec.MsgspecError) as error:
         raise ProviderMisbehaved("The provider answered a vector that is not base64.") from error
 

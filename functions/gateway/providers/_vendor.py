@@ -13,7 +13,7 @@ from gateway.core.errors import GatewayError, InvalidRequest, ProviderMisbehaved
 from gateway.core.ports import ProviderCall
 from gateway.core.shown import quoted
 from gateway.outbound.messages import HttpCall, HttpReply
-from gateway.providers._errors import UNREADABLE
+from gateway.providers._error_body import UNREADABLE
 
 _Reply = TypeVar("_Reply", bound="msgspec.Struct | list[msgspec.Raw]")
 _Settings = TypeVar("_Settings", bound=msgspec.Struct)

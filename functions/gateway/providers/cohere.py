@@ -22,7 +22,13 @@ PURPOSES = {
 ACCEPTS_TITLE = ACCEPTS_TOKENS = False
 RESERVED = frozenset({"images", "inputs", "output_dimension"})
 ERRORS = ErrorTable(
-    too_long=Signs(sentences=(re.compile(r"cannot exceed (?P<limit>\d+) - received (?P<tokens>\d+)"),)),
+    too_long=Signs(
+        codes=frozenset({"TOO_MANY_TOKENS"}),
+        sentences=(
+            re.compile(r"cannot exceed (?P<limit>\d+) - received (?P<tokens>\d+)"),
+            re.compile(r"too many tokens: size limit exceeded by \d+ tokens"),
+        ),
+    ),
     too_large=Signs(sentences=(re.compile(r"total number of texts must be at most \d+"),)),
 )
 

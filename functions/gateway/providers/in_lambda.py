@@ -29,7 +29,7 @@ from gateway.core.limits import MAX_LAMBDA_EVENT
 from gateway.core.ports import ProviderCall
 from gateway.core.shown import quoted
 from gateway.core.vectors import FLOAT32, is_finite
-from gateway.providers._errors import UNREADABLE
+from gateway.providers._error_body import UNREADABLE
 from gateway.providers._failures import report_failure
 from gateway.providers._vendor import BadRow, encode_body, read_settings, said
 

@@ -21,8 +21,8 @@ from gateway.core.errors import (
 )
 from gateway.core.rate_limit import retry_after
 from gateway.outbound.messages import HttpReply
+from gateway.providers import _google, cohere, openai
 from gateway.providers import errors as error_tables
-from gateway.providers import openai
 from gateway.providers._errors import read_vendor_error
 from gateway.providers.errors import error_table
 from tests.unit.providers.builders import json_reply
@@ -205,7 +205,7 @@ WITHOUT_JSON: dict[str, tuple[int, bytes, type[GatewayError]]] = {
     "an array instead of an error": (400, b"[]", ProviderMisbehaved),
     "an error without words": (400, b'{"error":{"code":1}}', ProviderMisbehaved),
     "a number": (400, b"17", ProviderMisbehaved),
-    "a redirect": (307, b"", ProviderMisbehaved),
+    "a redirect": (307, b"", ProviderMisconfigured),
     "accepted, not answered": (202, b"{}", ProviderMisbehaved),
     "no content": (204, b"", ProviderMisbehaved),
 }
@@ -396,3 +396,92 @@ def test_however_absurd_a_hint_is_clients_wait_one_to_sixty_seconds(
 
         assert isinstance(error, ProviderThrottled)
         assert 1 <= retry_after(error.retry_after or 1) <= 60
+
+
+NESTED_ERRORS: dict[str, object] = {
+    "an error": {"error": {"message": "The sentence.", "code": "its_code"}},
+    "in a list of Google's": [{"error": {"message": "The sentence.", "code": "its_code"}}],
+    "a list of errors": {"errors": [{"message": "The sentence.", "code": "its_code"}]},
+    "in a text": {"error": json.dumps({"message": "The sentence.", "code": "its_code"})},
+    "as a text": json.dumps({"error": {"message": "The sentence.", "code": "its_code"}}),
+    "of an aggregator's own provider": {
+        "error": {
+            "message": "Provider returned error",
+            "code": 400,
+            "metadata": {"raw": json.dumps({"error": {"message": "The sentence.", "code": "its_code"}})},
+        }
+    },
+    "RFC 9457": {"title": "The sentence.", "status": 400, "code": "its_code"},
+}
+
+
+@pytest.mark.parametrize("shape", NESTED_ERRORS)
+@pytest.mark.parametrize("status", [400, 422])
+def test_an_error_is_found_wherever_it_stands(shape: str, status: int) -> None:
+    cause = read(json_reply(NESTED_ERRORS[shape], status))
+
+    assert isinstance(cause, ProviderRefused)
+    assert (cause.message, cause.code) == ("The sentence.", "its_code")
+
+
+def test_a_caller_s_text_that_looks_like_an_error_is_not_taken_for_the_vendor_s() -> None:
+    said = 'Bad input: {"error": {"message": "No.", "code": "insufficient_quota"}}'
+
+    cause = read(json_reply({"error": {"message": said, "code": "bad_input"}}, 400))
+
+    assert isinstance(cause, ProviderRefused)
+    assert cause.code == "bad_input"
+
+
+def test_a_text_alone_is_an_error() -> None:
+    assert read(json_reply("The sentence.", 400)).message == "The sentence."
+
+
+@pytest.mark.parametrize("place", ["code", "type", "status"])
+@pytest.mark.parametrize("status", [400, "422"])
+def test_an_http_status_anywhere_in_a_body_is_the_status_and_no_code(place: str, status: object) -> None:
+    cause = read(json_reply({"message": "No.", place: status}, 200))
+
+    assert isinstance(cause, ProviderRefused)
+    assert (cause.status, cause.code) == (int(str(status)), None)
+
+
+EXHAUSTED = [
+    "insufficient_quota",
+    "credit_balance_exhausted",
+    "organization_spend_limit_exceeded",
+    "organization_usage_limit_exceeded",
+    "project_spend_limit_exceeded",
+]
+
+
+@pytest.mark.parametrize("place", ["code", "type"])
+@pytest.mark.parametrize("code", EXHAUSTED)
+@pytest.mark.parametrize("status", [200, 400, 402, 403, 429, 500, 503])
+def test_an_empty_account_is_the_operator_s_whatever_the_status(place: str, code: str, status: int) -> None:
+    assert isinstance(read(json_reply({"error": {"message": "No.", place: code}}, status)), ProviderMisconfigured)
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308, 401, 402, 403, 404, 405, 410])
+@pytest.mark.parametrize("body", [b"", b"<html>No</html>", b'{"message": "No."}'])
+def test_what_only_the_operator_can_mend_is_told_as_such(status: int, body: bytes) -> None:
+    assert isinstance(read(HttpReply(status=status, body=body)), ProviderMisconfigured)
+
+
+@pytest.mark.parametrize("status", [400, 402, 429])
+def test_google_s_depleted_prepayment_is_the_operator_s(status: int) -> None:
+    said = {
+        "error": {"code": status, "status": "RESOURCE_EXHAUSTED", "message": "Your prepayment credits are depleted."}
+    }
+
+    assert isinstance(read_vendor_error(json_reply(said, status), _google.ERRORS), ProviderMisconfigured)
+
+
+@pytest.mark.parametrize("status", [200, 400, 422, 429, 500])
+def test_cohere_s_too_many_tokens_is_the_caller_s(status: int) -> None:
+    said = {
+        "message": "too many tokens: size limit exceeded by 19296 tokens. Try using shorter or fewer inputs. "
+        "The limit for this model is 132000 tokens."
+    }
+
+    assert isinstance(read_vendor_error(json_reply(said, status), cohere.ERRORS), InputTooLong)

@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import json
+import socket
 import zlib
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -111,7 +112,7 @@ FAILURES: dict[str, type[GatewayError]] = {
     "html-502": ProviderUnavailable,
     "empty": ProviderMisbehaved,
     "not-json": ProviderMisbehaved,
-    "redirect": ProviderMisbehaved,
+    "redirect": ProviderMisconfigured,
     "hang-up": ProviderUnavailable,
     "cut-short": ProviderUnavailable,
     "gone": ProviderMisconfigured,
@@ -458,3 +459,33 @@ async def test_texts_that_stand_in_each_other_are_left_out_once(
 
     (line,) = log_lines(caplog)
     assert line["reason"] == "No: [text], [text]."
+
+
+@pytest.mark.parametrize("number", [socket.EAI_NONAME, socket.EAI_NODATA])
+async def test_a_name_that_no_name_server_knows_is_the_operator_s(
+    number: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def unknown(*_: object, **__: object) -> None:
+        raise socket.gaierror(number, "unknown")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    client = HttpClient()
+
+    with pytest.raises(ProviderMisconfigured):
+        await provider_with(Keys(), client).embed(a_call(provider=a_provider(url="https://misspelt.example.com/v1")))
+
+    (line,) = log_lines(caplog)
+    assert "misspelt.example.com" in line["reason"]
+    await client.aclose()
+
+
+async def test_a_name_server_that_does_not_answer_is_a_failure_that_passes(monkeypatch: pytest.MonkeyPatch) -> None:
+    def silent(*_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_AGAIN, "try again")
+
+    monkeypatch.setattr(socket, "getaddrinfo", silent)
+    client = HttpClient()
+
+    with pytest.raises(ProviderUnavailable):
+        await provider_with(Keys(), client).embed(a_call(provider=a_provider(url="https://api.example.com/v1")))
+    await client.aclose()

@@ -217,6 +217,60 @@ def test_numbers_and_base64_of_a_vector_are_the_same_bytes(components: list[floa
     assert from_numbers.vectors == from_base64.vectors == (packed(*components),)
 
 
+@pytest.mark.parametrize(
+    ("given", "places"),
+    [
+        ([None, 1, 2], [0, 1, 2]),
+        ([0, None, 2], [0, 1, 2]),
+        (["0", 1.0, None], [0, 1, 2]),
+        ([2, None, 0], [2, 1, 0]),
+        ([None, 0, 1], [2, 0, 1]),
+        ([None, None, None], [0, 1, 2]),
+    ],
+)
+def test_one_index_that_is_missing_is_the_place_that_is_free(given: list[object], places: list[int]) -> None:
+    data = [{"index": index, "embedding": [1, place]} for index, place in zip(given, places, strict=True)]
+
+    result = openai.read_reply(a_call("a", "b", "c", native_dimensions=2), json_reply({"data": data}))
+
+    assert result.vectors == (packed(1, 0), packed(1, 1), packed(1, 2))
+
+
+@pytest.mark.parametrize(
+    "given",
+    [[None, None, 0], [None, 0, 0], [None, 0, 3], [1, 2, 3], [0, 0, 0], [None, -1, 0], ["a", 1, 2], [0, 1, 1.5]],
+)
+def test_indexes_that_can_be_meant_two_ways_are_refused(given: list[object]) -> None:
+    data = [{"index": index, "embedding": [1, 2]} for index in given]
+
+    with pytest.raises(ProviderMisbehaved):
+        openai.read_reply(a_call("a", "b", "c", native_dimensions=2), json_reply({"data": data}))
+
+
+@given(st.lists(st.floats(width=32, allow_nan=False, allow_infinity=False), min_size=1).filter(any))
+def test_base64_is_read_in_each_of_its_spellings(components: list[float]) -> None:
+    plain = encoded(*components)
+    url_safe = plain.replace("+", "-").replace("/", "_")
+    spellings = [
+        plain,
+        plain.rstrip("="),
+        url_safe,
+        url_safe.rstrip("="),
+        "\n".join(plain[at : at + 4] for at in range(0, len(plain), 4)),
+    ]
+    call = a_call(native_dimensions=len(components))
+
+    read = {openai.read_reply(call, json_reply({"data": [{"embedding": text}]})).vectors for text in spellings}
+
+    assert read == {(packed(*components),)}
+
+
+@pytest.mark.parametrize("text", ["+-+-+/8=", "_/AAAAA=", "AAAAA", "AA=AAAA="])
+def test_base64_of_two_alphabets_or_a_cut_one_is_refused(text: str) -> None:
+    with pytest.raises(ProviderMisbehaved):
+        openai.read_reply(a_call(native_dimensions=1), json_reply({"data": [{"embedding": text}]}))
+
+
 def test_base64_that_a_json_writer_escaped_is_read() -> None:
     components = struct.unpack("<2f", base64.b64decode("++++P///vz8="))
     escaped = encoded(*components).replace("/", "\\/").replace("+", "\\u002B")
@@ -244,10 +298,9 @@ MISUNDERSTOOD: dict[str, tuple[bytes | object, str]] = {
     "too few": ({"data": ITEMS[:1]}, "1 vectors to 2 inputs"),
     "too many": ({"data": [*ITEMS, ITEMS[0]]}, "3 vectors to 2 inputs"),
     "no data": ({"data": None}, "promises"),
-    "an index twice": ({"data": [ITEMS[0], ITEMS[0]]}, "index 0"),
-    "an index too high": ({"data": [ITEMS[0], {**ITEMS[1], "index": 2}]}, "index 2"),
-    "an index below zero": ({"data": [ITEMS[0], {**ITEMS[1], "index": -1}]}, "index -1"),
-    "an index missing": ({"data": [ITEMS[0], {"embedding": encoded(3, 4)}]}, "index 0"),
+    "an index twice": ({"data": [ITEMS[0], ITEMS[0]]}, "indexes: 0, 0"),
+    "an index too high": ({"data": [ITEMS[0], {**ITEMS[1], "index": 2}]}, "indexes: 0, 2"),
+    "an index below zero": ({"data": [ITEMS[0], {**ITEMS[1], "index": -1}]}, "indexes: 0, -1"),
     "a short vector": ({"data": [ITEMS[0], {"index": 1, "embedding": encoded(3)}]}, "1 dimensions instead of 2"),
     "a vector too long": ({"data": [ITEMS[0], {"index": 1, "embedding": [1, 2, 3]}]}, "3 dimensions instead of 2"),
     "bytes that are no float32": (
@@ -255,7 +308,6 @@ MISUNDERSTOOD: dict[str, tuple[bytes | object, str]] = {
         "1.75 dimensions",
     ),
     "not base64": ({"data": [ITEMS[0], {"index": 1, "embedding": "?!"}]}, "base64"),
-    "base64 without its padding": ({"data": [ITEMS[0], {"index": 1, "embedding": "AAAAAAAAAAA"}]}, "base64"),
     "a vector that is null": ({"data": [ITEMS[0], {"index": 1, "embedding": None}]}, "neither numbers"),
     "numbers as text": ({"data": [ITEMS[0], {"index": 1, "embedding": ["1", "2"]}]}, "neither numbers"),
     "only Ctyun's field": ({"data": [ITEMS[0], {"index": 1, "embeddings": encoded(3, 4)}]}, "promises"),

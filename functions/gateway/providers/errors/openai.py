@@ -21,7 +21,19 @@ ERRORS = ErrorTable(
     | ollama.ERRORS.too_long
     | llama_cpp.ERRORS.too_long,
     too_large=Signs(codes=frozenset({"max_tokens_per_request"})) | tei.ERRORS.too_large,
-    no_credit=Signs(codes=frozenset({"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"})),
+    no_credit=Signs(
+        codes=frozenset(
+            {
+                "insufficient_quota",
+                "billing_hard_limit_reached",
+                "billing_not_active",
+                "credit_balance_exhausted",
+                "organization_spend_limit_exceeded",
+                "organization_usage_limit_exceeded",
+                "project_spend_limit_exceeded",
+            }
+        )
+    ),
     no_access=Signs(codes=frozenset({"invalid_api_key", "account_deactivated"})),
     no_model=Signs(codes=frozenset({"model_not_found", "DeploymentNotFound"})),
 )
