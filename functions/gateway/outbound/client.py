@@ -7,9 +7,10 @@ and `network.py`. This module imports httpx (25 ms), so it is imported at the fi
 import asyncio
 import ssl
 import zlib
+from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import httpcore
 import httpx
@@ -30,9 +31,9 @@ from gateway.outbound.network import PROGRESS, CheckedNetwork, Progress, Stream
 CONNECT_TIMEOUT = 3.0
 """Seconds for the name's address, a connection to it, and TLS."""
 MAX_CONNECTIONS = 32
-"""Under way at once; more calls wait for their turn."""
+"""Under way at once to one host; more calls wait for their turn."""
 MAX_IDLE = 16
-"""Idle connections kept: enough for the calls of one request."""
+"""Idle connections kept per host: enough for the calls of one request."""
 MAX_IDLE_TIME = 240.0
 """Seconds. A NAT gateway forgets connections after 350, and says so only to the next call."""
 
@@ -55,7 +56,8 @@ class HttpClient:
         connect_timeout: float = CONNECT_TIMEOUT,
     ) -> None:
         self._allow_loopback = allow_loopback
-        pool = httpcore.AsyncConnectionPool(
+        new_pool = partial(
+            httpcore.AsyncConnectionPool,
             ssl_context=ssl_context or shared_ssl_context(),
             max_connections=MAX_CONNECTIONS,
             max_keepalive_connections=MAX_IDLE,
@@ -65,7 +67,7 @@ class HttpClient:
             ),
         )
         self._client = _Client(
-            transport=_Transport(pool),
+            transport=_Transport(new_pool),
             timeout=None,  # asyncio.timeout is around the whole call
             trust_env=False,
         )
@@ -161,14 +163,17 @@ class _Client(httpx.AsyncClient):
 
 
 class _Transport(httpx.AsyncBaseTransport):
-    """`httpx.AsyncHTTPTransport` over a pool that was made elsewhere."""
+    """`httpx.AsyncHTTPTransport` over pools that are made elsewhere.
 
-    def __init__(self, pool: httpcore.AsyncConnectionPool) -> None:
-        self._pool = pool
+    Each host has a pool of its own: calls to one that does not answer fill no other's.
+    """
+
+    def __init__(self, new_pool: Callable[[], httpcore.AsyncConnectionPool]) -> None:
+        self._pools = defaultdict[bytes, httpcore.AsyncConnectionPool](new_pool)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         url = request.url
-        reply = await self._pool.handle_async_request(
+        reply = await self._pools[url.netloc].handle_async_request(
             httpcore.Request(
                 method=request.method,
                 url=httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path),
@@ -180,7 +185,8 @@ class _Transport(httpx.AsyncBaseTransport):
         return httpx.Response(reply.status, headers=reply.headers, stream=_Body(reply), extensions=reply.extensions)
 
     async def aclose(self) -> None:
-        await self._pool.aclose()
+        for pool in self._pools.values():
+            await pool.aclose()
 
 
 class _Body(httpx.AsyncByteStream):

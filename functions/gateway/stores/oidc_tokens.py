@@ -29,6 +29,9 @@ LEEWAY: Final = 30
 ALGORITHMS: Final = {"RSA": "RS256", "EC": "ES256"}
 """The only algorithm for each type of key, whatever a token says."""
 
+MIN_RSA_BITS: Final = 2_048
+"""https://www.rfc-editor.org/rfc/rfc7518#section-3.3"""
+
 Fetch = Callable[[str], Awaitable[bytes]]
 """Gets what lies at an address; raises `OSError`."""
 
@@ -152,13 +155,17 @@ class _Keys:
 def read_keys(document: bytes) -> "dict[str, PyJWK]":
     """The signing keys of a JWKS by id; those of other types or uses are passed over.
 
-    Raises `ValueError`, `RecursionError`.
+    Raises `ValueError` also where none is left: a document without keys is a mistake, and must not replace good keys.
+    Raises `RecursionError`.
     """
     found = json.loads(document)
     if not isinstance(found, dict) or not isinstance(found.get("keys"), list):
         raise ValueError("The document is not a JSON Web Key Set.")  # noqa: TRY004  (the document's value is wrong)
     keys = (_read_key(row) for row in found["keys"] if isinstance(row, dict))
-    return {str(key.key_id or ""): key for key in keys if key is not None}
+    usable = {str(key.key_id or ""): key for key in keys if key is not None}
+    if not usable:
+        raise ValueError("The document holds no key that signs.")
+    return usable
 
 
 def _read_key(row: Mapping[str, Any]) -> "PyJWK | None":
@@ -169,6 +176,7 @@ def _read_key(row: Mapping[str, Any]) -> "PyJWK | None":
     if algorithm is None or not signs or (algorithm == "ES256" and row.get("crv") != "P-256"):
         return None
     try:
-        return PyJWK(dict(row), algorithm)
-    except PyJWTError:
+        key = PyJWK(dict(row), algorithm)
+    except (PyJWTError, ValueError, TypeError):  # cryptography's own, for numbers that are no key
         return None
+    return key if algorithm == "ES256" or key.key.key_size >= MIN_RSA_BITS else None

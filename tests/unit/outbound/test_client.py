@@ -302,6 +302,47 @@ async def test_who_hangs_up_on_a_long_call_may_have_said_why(client: HttpClient)
 # What is not heeded.
 
 
+async def test_a_vendor_that_never_answers_holds_up_calls_to_itself_only(
+    vendor: RunningVendor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client_module, "MAX_CONNECTIONS", 2)
+    client = HttpClient(allow_loopback=True)
+    asked = asyncio.Semaphore(0)
+
+    async def never(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n{}")
+        asked.release()
+        await reader.read()
+
+    async with listening(never) as port:
+        waiting = [asyncio.create_task(send(client, call_to(port))) for _ in range(5)]
+        await asyncio.gather(asked.acquire(), asked.acquire())
+
+        reply = await send(client, HttpCall(url=f"{vendor.url}/embeddings", body=b"{}"))
+
+        assert reply.status == 401
+        assert not any(call.done() for call in waiting)
+        for call in waiting:
+            call.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+    await client.aclose()
+
+
+async def test_a_call_that_waits_for_a_connection_ends_with_its_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client_module, "MAX_CONNECTIONS", 1)
+    client = HttpClient(allow_loopback=True)
+
+    async def never(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+
+    async with listening(never) as port:
+        calls = [send(client, call_to(port), timeout=0.2) for _ in range(3)]
+        ended = await asyncio.gather(*calls, return_exceptions=True)
+
+    assert [type(error) for error in ended] == [TimeoutError] * 3
+    await client.aclose()
+
+
 async def test_a_redirect_is_not_followed(client: HttpClient) -> None:
     answer, given = saying(
         b"HTTP/1.1 307 Elsewhere\r\nlocation: https://elsewhere.example/\r\ncontent-length: 0\r\n\r\n"

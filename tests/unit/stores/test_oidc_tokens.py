@@ -29,6 +29,7 @@ NAME, AUDIENCE = "https://login.example/tenant/v2.0", "api://embeddings"
 
 RSA_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 EC_KEY = ec.generate_private_key(ec.SECP256R1())
+WEAK_KEY = rsa.generate_private_key(public_exponent=65537, key_size=1024)
 STRANGERS_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
@@ -238,7 +239,31 @@ async def test_known_keys_serve_while_the_issuer_cannot_be_reached(publisher: Pu
         await tokens.read(signed())
 
 
-@pytest.mark.parametrize("document", [b"[" * 100_000, b'{"keys":' * 100_000, b"9" * 5_000, b"\xff", b"[]", b""])
+USELESS_ROWS: list[Any] = [
+    rsa_row(WEAK_KEY),
+    {"kty": "RSA", "kid": "r1", "n": "AQAB", "e": "AQAB"},
+    {"kty": "RSA", "kid": "r1", "n": 5, "e": None},
+    {"kty": "EC", "kid": "r1", "crv": "P-384", "x": "AA", "y": "AA"},
+    {"kty": "EC", "kid": "r1", "crv": "P-256", "x": "AA", "y": "AA"},
+    {"kty": "oct", "kid": "r1", "k": "AA"},
+    None,
+    [],
+    "r1",
+]
+UNREADABLE = [
+    b"[" * 100_000,
+    b'{"keys":' * 100_000,
+    b"9" * 5_000,
+    b"\xff",
+    b"[]",
+    b"",
+    b'{"keys":[]}',
+    b'{"keys":{}}',
+    *(json.dumps({"keys": [row]}).encode() for row in USELESS_ROWS),
+]
+
+
+@pytest.mark.parametrize("document", UNREADABLE)
 async def test_known_keys_serve_while_the_issuer_publishes_what_nobody_can_read(document: bytes) -> None:
     documents, clock = [json.dumps({"keys": [rsa_row()]}).encode(), document], Clock()
 
@@ -252,6 +277,27 @@ async def test_known_keys_serve_while_the_issuer_publishes_what_nobody_can_read(
 
     assert await tokens.read(signed())
     assert not documents
+
+
+@pytest.mark.filterwarnings("ignore::jwt.warnings.InsecureKeyLengthWarning")  # ours, for signing
+@pytest.mark.parametrize("row", USELESS_ROWS)
+async def test_a_key_that_is_weak_or_none_opens_nothing_beside_a_good_one(publisher: Publisher, row: Any) -> None:
+    publisher.rows = [row, ec_row()]
+    tokens = tokens_of(publisher)
+
+    assert await tokens.read(signed(EC_KEY, "ES256", "e1"))
+    with pytest.raises(Unauthenticated):
+        await tokens.read(signed(WEAK_KEY))
+
+
+@pytest.mark.parametrize("row", USELESS_ROWS)
+async def test_an_issuer_that_publishes_no_good_key_is_unavailable_and_no_token_is_wrong(
+    publisher: Publisher, row: Any
+) -> None:
+    publisher.rows = [row]
+
+    with pytest.raises(StoreUnavailable):
+        await tokens_of(publisher).read(signed())
 
 
 @pytest.mark.parametrize("status", ["500 Oops", "302 Found"])
