@@ -4,7 +4,7 @@
 2. `OutermostMiddleware`: the request gets its id, every answer carries it, and no failure goes unanswered.
 3. CORS, where pages of other origins are allowed: it answers preflight requests, which belong to no dialect.
 4. FastAPI's routes: the dialects in the order of `ROUTERS`, then the OpenAPI page, `/` and `/health`.
-5. `dialects/_router.py`: a dependency of every endpoint makes the request's context, which knows no FastAPI.
+5. `dialects/_router.py`: every route makes the request's context, which knows no FastAPI.
 6. `dialects/_answer.py`: who asks, and whether the region in the path is here; renders failures, writes the log line.
 7. The dialect's endpoint: wire model → core → operation → wire; then headers, gzip, size (`dialects/_response.py`).
 

@@ -1,11 +1,10 @@
-"""FastAPI routes of a dialect: a dependency makes the request's context, `answer` does the rest."""
+"""FastAPI routes of a dialect: each makes the request's context, and `answer` does the rest."""
 
 from collections.abc import Awaitable, Callable
-from functools import wraps
-from typing import Annotated, Any
+from typing import Any
 
 import fastapi
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from starlette.routing import Match
@@ -16,6 +15,8 @@ from gateway.dialects._context import Dialect, RequestContext, from_asgi
 from gateway.dialects._response import Response
 
 Condition = Callable[[Scope], bool]
+Context = RequestContext
+"""What endpoints are given."""
 
 
 class DialectRouter(APIRouter):
@@ -69,7 +70,8 @@ class DialectRoute(APIRoute):
         self.shared_with = shared_with
         self.body = body
         self.answer = answer
-        super().__init__(path, _answered(endpoint), response_model=None, **options)
+        self.dialect_endpoint = endpoint
+        super().__init__(path, _answered(self, endpoint), response_model=None, **options)
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         match, child_scope = super().matches(scope)
@@ -103,25 +105,16 @@ async def context_of(request: Request, dialect: Dialect, shared_with: Dialect | 
     )
 
 
-async def routed_context(request: Request) -> RequestContext:
-    """The request as the dialect of its route sees it."""
-    route: DialectRoute = request.scope["route"]
-    return await context_of(request, route.dialect, route.shared_with)
-
-
-Context = Annotated[RequestContext, Depends(routed_context)]
-
-
 def to_fastapi(response: Response) -> fastapi.Response:
     """The same as FastAPI sends it: complete, so that it needs no encoding."""
     return fastapi.Response(response.body, status_code=response.status, headers=dict(response.headers))
 
 
-def _answered(endpoint: Endpoint) -> Callable[[RequestContext], Awaitable[fastapi.Response]]:
-    """The endpoint as FastAPI calls it."""
+def _answered(route: DialectRoute, endpoint: Endpoint) -> Callable[[Request], Awaitable[fastapi.Response]]:
+    """The dialect's endpoint as one of FastAPI's, which takes the request as it is."""
 
-    @wraps(endpoint)
-    async def respond(context: RequestContext) -> fastapi.Response:
-        return to_fastapi(await answer(context, endpoint))
+    async def respond(request: Request) -> fastapi.Response:
+        return to_fastapi(await answer(await context_of(request, route.dialect, route.shared_with), endpoint))
 
+    respond.__name__, respond.__doc__ = endpoint.__name__, endpoint.__doc__
     return respond

@@ -3,7 +3,6 @@
 import asyncio
 import base64
 import gzip
-import inspect
 import json
 import subprocess
 import sys
@@ -92,7 +91,7 @@ def over_http(stage: Stage, event: Event) -> Any:  # JSON, as Lambda returns it
 
 
 def without_http(stage: Stage, event: Event, route: DialectRoute, path_params: Mapping[str, str]) -> Any:  # likewise
-    endpoint = inspect.unwrap(route.endpoint)
+    endpoint = route.dialect_endpoint
     event |= {"pathParameters": path_params}
     return asyncio.run(answer_event(event, Invocation(), endpoint, gateway=stage.gateway, dialect=route.dialect))
 
