@@ -17,8 +17,9 @@ _STORES = dict.fromkeys(("catalogue", "vector_cache", "usage", "api_keys", "prov
 DEEP: Json = {
     "name": "deep",
     "in": "query",
-    "description": "1 asks the stores too; then a key is needed.",
-    "schema": {"enum": ["0", "1"]},
+    "description": "1, as anything but 0, asks the stores too; then a key is needed.",
+    "schema": {"type": "string"},
+    "example": "1",
 }
 
 

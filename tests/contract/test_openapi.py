@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from gateway import telemetry
 from gateway.core.catalogue import Model, Symmetry
 from gateway.core.embedding import Purpose
 from gateway.dialects._validation import MAX_DIMENSIONS
+from gateway.stores.read_limits import OwnReadLimits
 from tests.fakes.models import make_model
 from tests.unit.dialects.golden import every_golden
 from tests.unit.dialects.stage import KEY, Stage
@@ -42,7 +44,9 @@ def able(name: str) -> Model:
 def address(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The app on memory and an echo, with the models of the document's examples."""
     monkeypatch.setattr(telemetry, "publish", lambda *_, **__: None)
-    stage = Stage(models=[able(name) for name in {golden.model["name"] for golden in every_golden()} | {"dep"}])
+    models = [able(name) for name in {golden.model["name"] for golden in every_golden()} | {"dep"}]
+    # Every request has a minute of its own: the limit of reading would hide what is behind it.
+    stage = Stage(models=models, reads=OwnReadLimits(count(0, 60).__next__))
     # Without the protocol's number asyncio does not know it is TCP, and every answer waits for 40 ms.
     with socket.socket(proto=socket.IPPROTO_TCP) as listener:
         listener.bind(("127.0.0.1", 0))
