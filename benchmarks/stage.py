@@ -48,6 +48,8 @@ def environment(addresses: Addresses) -> dict[str, str]:
         "API_KEYS_SECRET_PREFIX": WORKSPACES_PREFIX,
         "PROVIDER_KEYS_SECRET_PREFIX": PROVIDERS_PREFIX,
         "FILES_BUCKET": "files",
+        "BATCH_TABLE": "batch",
+        "BATCH_QUEUE": "https://sqs.eu-central-1.amazonaws.com/123456789012/work",
         "EMBEDDED_MODEL_FUNCTION": "embedded-model",
         "STAGES": "eu us",
         "OTHER_STAGE_URL": "",

@@ -21,6 +21,9 @@ class Settings:
     api_keys_secret_prefix: str
     provider_keys_secret_prefix: str
     files_bucket: str
+    batch_table: str
+    batch_queue: str
+    """The address of the queue that wakes the workers of batch jobs."""
     embedded_model_function: str
     stages: Mapping[str, str | None]
     """The address of every stage, by name and in the order of infra/stages.yaml; None where it is not known."""
@@ -49,6 +52,8 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         api_keys_secret_prefix=environment["API_KEYS_SECRET_PREFIX"],
         provider_keys_secret_prefix=environment["PROVIDER_KEYS_SECRET_PREFIX"],
         files_bucket=environment["FILES_BUCKET"],
+        batch_table=environment["BATCH_TABLE"],
+        batch_queue=environment["BATCH_QUEUE"],
         embedded_model_function=environment["EMBEDDED_MODEL_FUNCTION"],
         stages=_stages(environment),
         allow_loopback_providers=environment.get("ALLOW_LOOPBACK_PROVIDERS", "false") == "true",

@@ -16,7 +16,7 @@ from gateway.aws.secrets_manager import Secrets
 from gateway.core.ports import Health, OidcVerifier
 from gateway.operations.authenticate import Authenticate
 from gateway.operations.embed import Embed
-from gateway.operations.gateway import Gateway
+from gateway.operations.gateway import BatchOperations, Gateway
 from gateway.operations.models import Models
 from gateway.providers import ProviderDependencies, Providers
 from gateway.settings import Settings
@@ -53,6 +53,7 @@ def wire_api(settings: Settings, environment: Mapping[str, str]) -> Gateway:
         reads=OwnReadLimits(time.time),
         health=_health(aws, settings),
         stages=settings.stages,
+        batch=_batch_operations(settings, environment),
     )
 
 
@@ -77,6 +78,18 @@ def _health(aws: AwsClient, settings: Settings) -> Health:
 def wire_embed(settings: Settings, environment: Mapping[str, str]) -> Embed:
     """What a function needs that embeds for callers who are known already; it imports no web framework."""
     return _embed(settings, _aws_client(environment), _http_client(settings))
+
+
+def _batch_operations(settings: Settings, environment: Mapping[str, str]) -> Callable[[], BatchOperations]:
+    """What callers may do with batch jobs, made when it is first needed: it imports boto3."""
+
+    @cache
+    def operations() -> BatchOperations:
+        from gateway.wiring_batch import batch_operations  # noqa: PLC0415
+
+        return batch_operations(settings, environment)
+
+    return operations
 
 
 def _embed(settings: Settings, aws: AwsClient, client: "Callable[[], HttpClient]") -> Embed:

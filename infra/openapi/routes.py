@@ -8,8 +8,13 @@ from gateway.app import ROUTERS
 from gateway.dialects._context import Dialect
 from gateway.dialects._router import DialectRoute
 
-ROUTES = tuple(route for router in reversed(ROUTERS) for route in router.routes if isinstance(route, DialectRoute))
-"""Where dialects share a path, the default route comes first."""
+ROUTES = tuple(
+    route
+    for router in reversed(ROUTERS)
+    for route in router.routes
+    if isinstance(route, DialectRoute) and route.include_in_schema
+)
+"""Those that the document describes. Where dialects share a path, the default route comes first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

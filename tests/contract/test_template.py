@@ -145,7 +145,7 @@ def test_the_api_function_knows_every_stage() -> None:
 def test_every_table_is_on_demand_encrypted_and_says_what_becomes_of_it() -> None:
     tables = resources_of("AWS::DynamoDB::Table")
 
-    assert tables.keys() == {"CatalogueTable", "VectorCacheTable", "UsageTable"}
+    assert tables.keys() == {"CatalogueTable", "VectorCacheTable", "UsageTable", "BatchTable"}
     for table in tables.values():
         assert table["Properties"]["BillingMode"] == "PAY_PER_REQUEST"
         assert table["Properties"]["SSESpecification"] == {"SSEEnabled": True}
@@ -156,7 +156,7 @@ def test_what_can_expire_does_and_what_matters_stays() -> None:
     tables = resources_of("AWS::DynamoDB::Table")
     expires = {"AttributeName": "expires_at", "Enabled": True}
 
-    for name in ("VectorCacheTable", "UsageTable"):
+    for name in ("VectorCacheTable", "UsageTable", "BatchTable"):
         assert tables[name]["Properties"]["TimeToLiveSpecification"] == expires
     assert tables["CatalogueTable"]["DeletionPolicy"] == "Retain"
     assert tables["CatalogueTable"]["Properties"]["PointInTimeRecoverySpecification"] == {
@@ -197,9 +197,13 @@ def test_the_api_function_may_do_what_it_does_and_nothing_else() -> None:
         "dynamodb:BatchGetItem",
         "dynamodb:BatchWriteItem",
         "dynamodb:UpdateItem",
+        "dynamodb:PutItem",
+        "dynamodb:DeleteItem",
         "secretsmanager:GetSecretValue",
         "s3:PutObject",
         "s3:GetObject",
+        "s3:DeleteObject",
+        "sqs:SendMessage",
         "lambda:InvokeFunction",
         "bedrock:InvokeModel",
     }

@@ -14,9 +14,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "core": {"core", "msgspec", "numpy", "orjson", "pybase64"},
     "operations": {"core", "operations", "telemetry", "msgspec"},
     "dialects": {"core", "operations", "dialects", "telemetry", "fastapi", "starlette", "pydantic", "pydantic_core"}
-    | {"msgspec", "orjson"},
+    | {"msgspec", "orjson", "python_multipart"},
     "providers": {"core", "providers", "outbound", "aws", "telemetry", "msgspec", "pybase64"},
-    "stores": {"core", "stores", "outbound", "aws", "telemetry", "msgspec", "jwt"},
+    "stores": {"core", "stores", "outbound", "aws", "telemetry", "msgspec", "jwt", "boto3"},
     "outbound": {"outbound", "msgspec", "certifi", "httpx", "httpcore"},
     "aws": {"aws", "msgspec"},
     "openapi": {"fastapi", "starlette"},
@@ -24,7 +24,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "app": {"core", "operations", "dialects", "openapi", "front_door", "telemetry", "fastapi", "starlette"},
     "front_door": {"operations", "dialects", "openapi", "fastapi", "starlette", "orjson"},
     "wiring": {"core", "operations", "providers", "settings", "stores", "aws", "outbound", "telemetry"}
-    | {"vocabularies"},
+    | {"vocabularies", "wiring_batch"},
+    "wiring_batch": {"core", "operations", "dialects", "settings", "stores", "wiring", "boto3", "botocore"},
     "telemetry": {"aws_lambda_powertools"},
     "frugal_imports": {"pydantic"},
     "settings": set(),

@@ -12,6 +12,8 @@ ENVIRONMENT = {
     "API_KEYS_SECRET_PREFIX": "stack/workspaces/",
     "PROVIDER_KEYS_SECRET_PREFIX": "stack/providers/",
     "FILES_BUCKET": "files",
+    "BATCH_TABLE": "batch",
+    "BATCH_QUEUE": "https://sqs.eu-central-1.amazonaws.com/123456789012/work",
     "EMBEDDED_MODEL_FUNCTION": "model",
     "STAGES": "eu us",
 }

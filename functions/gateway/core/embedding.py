@@ -92,3 +92,5 @@ class Embedded(msgspec.Struct, frozen=True, kw_only=True):
     model: str
     vectors: tuple[Vector, ...]
     usage: Usage
+    token_counts: tuple[int, ...] = ()
+    """Tokens of each input; they add up to those of `usage`."""

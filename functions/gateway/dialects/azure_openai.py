@@ -14,6 +14,8 @@ from gateway.core.errors import GatewayError, InvalidRequest
 from gateway.dialects import _openai_models
 from gateway.dialects import _openai_shape as shape
 from gateway.dialects._context import Dialect
+from gateway.dialects._openai_batches import add_batch_routes
+from gateway.dialects._openai_files import add_file_routes
 from gateway.dialects._response import Response
 from gateway.dialects._router import Context, DialectRouter
 from gateway.dialects._validation import renamed
@@ -91,6 +93,7 @@ DIALECT = Dialect(
         "GET /openai/models/{model}",
         "GET /openai/v1/models",
         "GET /openai/v1/models/{model}",
+        "/openai/files and /openai/batches, and both below /openai/v1",
     ),
 )
 
@@ -168,3 +171,5 @@ _openai_models.add_model_routes(
     whose="Azure",
     openapi_extra=PARAMETERS,
 )
+add_file_routes(router, "", "/v1")
+add_batch_routes(router, "", "/v1")

@@ -202,11 +202,13 @@ def _join(plan: Plan, vectors: Known, facts: Facts) -> Served:
     """One vector per input, in input order."""
     found = [vectors[key] for key in plan.keys]
     # A text that stands twice in a request is asked for, and paid, once: its second place is as good as a hit.
-    tokens = sum([vector.tokens for vector in found])
+    counts = tuple([vector.tokens for vector in found])
+    tokens = sum(counts)
     embedded = Embedded(
         model=plan.model.name,
         vectors=tuple([_of_length(plan, position, vector.vector) for position, vector in enumerate(found)]),
         usage=Usage(tokens=tokens, cached=tokens - facts.billed_tokens, estimated=facts.estimated),
+        token_counts=counts,
     )
     return Served(embedded=embedded, facts=facts + Facts(input_tokens=tokens))
 

@@ -1,6 +1,8 @@
 """All operations together: what a dialect gets."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 from gateway.core.caller import Caller
 from gateway.core.ports import Health, LargeAnswers, ReadLimits
@@ -9,6 +11,17 @@ from gateway.core.stages import Stages, check_region
 from gateway.operations.authenticate import Authenticate
 from gateway.operations.embed import Embed
 from gateway.operations.models import Models
+
+if TYPE_CHECKING:
+    from gateway.operations.batches import Batches
+    from gateway.operations.files import BatchFiles
+
+
+class BatchOperations(NamedTuple):
+    """What callers may do with batch jobs, and with their files."""
+
+    jobs: "Batches"
+    files: "BatchFiles"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +36,8 @@ class Gateway:
     large_answers: LargeAnswers
     reads: ReadLimits
     health: Health
+    batch: "Callable[[], BatchOperations]"
+    """Made when it is first asked for: it imports boto3."""
     stages: Stages
 
     def remaining(self, caller: Caller) -> Reservation:

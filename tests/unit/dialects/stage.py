@@ -18,9 +18,10 @@ from gateway.core.rate_limit import Reservation
 from gateway.core.vocabulary import Vocabularies, none_at_hand
 from gateway.operations.authenticate import Authenticate
 from gateway.operations.embed import Embed
-from gateway.operations.gateway import Gateway
+from gateway.operations.gateway import BatchOperations, Gateway
 from gateway.operations.models import Models
 from gateway.stores.read_limits import OwnReadLimits
+from tests.fakes.batch import memory_batch
 from tests.fakes.echo_provider import EchoProvider
 from tests.fakes.models import make_model, make_provider
 
@@ -50,6 +51,7 @@ class Stage:
     reads: OwnReadLimits = field(default_factory=lambda: OwnReadLimits(lambda: 0.0))
     kept: dict[bytes, CachedVector] = field(default_factory=dict)
     answers: list[bytes] = field(default_factory=list)
+    batch: BatchOperations = field(default_factory=memory_batch)
 
     async def records(self, workspace: str, key_id: str) -> KeyRecords:
         self.fails()
@@ -110,6 +112,7 @@ class Stage:
             large_answers=self,
             reads=self.reads,
             health=self.health,
+            batch=lambda: self.batch,
             stages=self.stages,
         )
 
