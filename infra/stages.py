@@ -36,6 +36,7 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     embedded_model_memory: Count
     requests_per_second: Count
     burst_requests: Count
+    batch_workers: Count
 
 
 Stages = Annotated[list[Stage], msgspec.Meta(min_length=1)]
@@ -47,6 +48,7 @@ ANSWERS = {
     "EmbeddedModelMemory": "embedded_model_memory",
     "RequestsPerSecond": "requests_per_second",
     "BurstRequests": "burst_requests",
+    "BatchWorkers": "batch_workers",
 }
 """The columns of the template's mapping, and the fields they are copied from."""
 

@@ -28,6 +28,7 @@ AP = """
   embedded_model_memory: 2048
   requests_per_second: 50
   burst_requests: 100
+  batch_workers: 4
 """
 
 COPIED = ("functions/gateway", "infra", "tests/fixtures/wire", "docs", "template.yaml", "samconfig.toml", "Makefile")
@@ -79,6 +80,7 @@ def test_the_template_knows_it(copy: Path) -> None:
             "EmbeddedModelMemory": 2048,
             "RequestsPerSecond": 50,
             "BurstRequests": 100,
+            "BatchWorkers": 4,
         },
     }
 

@@ -31,6 +31,8 @@ PUBLISHED = {
     ("AWS/Lambda", "Throttles"): ["FunctionName"],
     ("AWS/DynamoDB", "ReadThrottleEvents"): ["TableName"],
     ("AWS/DynamoDB", "WriteThrottleEvents"): ["TableName"],
+    ("AWS/SQS", "ApproximateAgeOfOldestMessage"): ["QueueName"],
+    ("AWS/SQS", "ApproximateNumberOfMessagesVisible"): ["QueueName"],
     ("EmbeddingsGateway", "CacheFailures"): ["service"],
     ("EmbeddingsGateway", "ProviderFailures"): ["service"],
     ("EmbeddingsGateway", "AllowanceFallbacks"): ["service"],
@@ -376,9 +378,13 @@ def test_bedrock_and_other_functions_may_be_asked_only_where_the_operator_says_s
 def test_every_function_may_be_bounded_and_is_not_unless_an_operator_says_so() -> None:
     """Otherwise one gateway may take every function that the account may run, or be left with none."""
     template = read_template()
-    functions = [each for each in template["Resources"].values() if each["Type"] == "AWS::Serverless::Function"]
+    functions = resources_of("AWS::Serverless::Function")
+    workers = template["Resources"]["BatchWorkerTakesWork"]["Properties"]["ScalingConfig"]["MaximumConcurrency"]
 
-    for function in functions:
+    assert workers == {
+        "Fn::FindInMap": ["Stages", {"Ref": "Stage"}, "BatchWorkers"]
+    }  # nothing but its queue starts many of them
+    for function in (each for name, each in functions.items() if name != "BatchWorkerFunction"):
         condition, number, nothing = function["Properties"]["ReservedConcurrentExecutions"]["Fn::If"]
         parameter = template["Parameters"][number["Ref"]]
         assert nothing == {"Ref": "AWS::NoValue"}

@@ -10,6 +10,7 @@ from typing import Protocol
 
 import msgspec
 
+from gateway.core.caller import Limits
 from gateway.core.embedding import Embedded, EmbeddingRequest
 from gateway.core.errors import GatewayError, InvalidRequest
 
@@ -77,6 +78,8 @@ class BatchJob(msgspec.Struct, frozen=True, kw_only=True):
     key_id: str
     models: tuple[str, ...] | None = None
     """Models that the caller's key permits; `None` for all."""
+    limits: Limits | None = None
+    """The key's own, if it has any."""
     format: str
     """Which `LineFormat` reads the file."""
     model: str = ""

@@ -40,6 +40,7 @@ class Batches:
             workspace=caller.workspace.name,
             key_id=caller.key_id,
             models=None if caller.models is None else tuple(sorted(caller.models)),
+            limits=caller.limits,
             format=job_format,
             model=model,
             name=name,

@@ -77,7 +77,7 @@ class EmbedLines:
         if workspace is None:
             raise StoreUnavailable(f"The workspace {job.workspace!r} is not there.")
         models = None if job.models is None else frozenset(job.models)
-        return Caller(workspace=workspace, key_id=job.key_id, models=models)
+        return Caller(workspace=workspace, key_id=job.key_id, models=models, limits=job.limits)
 
     def _groups(self, job: BatchJob, lines: Sequence[bytes]) -> Iterator[list[Line]]:
         """Neighbours that can be asked for together; a line that cannot be tried stands alone."""
