@@ -16,6 +16,7 @@ ENTRY = """
   embedded_model_memory: 3008
   requests_per_second: 500
   burst_requests: 1000
+  batch_workers: 10
 """
 
 
