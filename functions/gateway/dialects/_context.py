@@ -74,6 +74,8 @@ class RequestContext:
     headers: Mapping[str, str]
     query: Mapping[str, Sequence[str]] = field(default_factory=dict)
     body: bytes = b""
+    came_as_text: bool = False
+    """Whether Lambda was handed the body as text, in which bytes that are not UTF-8 are lost."""
     path_params: Mapping[str, str] = field(default_factory=dict)
     shared_with: Dialect | None = None
     known_caller: Caller | None = None
@@ -110,7 +112,7 @@ class RequestContext:
         `describe` words what is wrong with it, OpenAI's way if none is given. `most` is how many elements its list may
         have.
         """
-        return read_body(self.headers, self.body, model, describe, most)
+        return read_body(self.headers, self.body, model, describe, most, came_as_text=self.came_as_text)
 
     async def embed(self, request: EmbeddingRequest) -> Embedded:
         """The vectors; adds what was done to `facts`, and writes not yet finished to `pending`."""
@@ -185,6 +187,7 @@ def from_asgi(
         headers={name.decode("latin-1"): value.decode("latin-1") for name, value in reversed(scope["headers"])},
         query=_query(scope["query_string"].decode("latin-1")),
         body=body,
+        came_as_text="aws.event" in scope and not scope["aws.event"].get("isBase64Encoded"),
         path_params=scope.get("path_params", {}),
         deadline=deadline_of(scope.get("aws.context")),
     )

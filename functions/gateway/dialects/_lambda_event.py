@@ -41,6 +41,7 @@ def from_lambda_event(
         headers=dict(_headers(event)),
         query=parse_qs(event.get("rawQueryString") or "", keep_blank_values=True) if http else _query(event),
         body=_body(event),
+        came_as_text=not event.get("isBase64Encoded"),
         path_params={name: unquote(value) for name, value in (event.get("pathParameters") or {}).items()},
         deadline=deadline_of(invocation),
     )

@@ -3,16 +3,14 @@
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping
-from functools import reduce
-from operator import getitem
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
 
 from gateway.core.errors import BodyTooLarge, InvalidRequest, RequestTooLarge, WrongContentType
-from gateway.core.shown import quoted, shown
-from gateway.dialects._json_text import json_text, place_of_half_pair
+from gateway.core.shown import quoted
+from gateway.dialects._body_text import as_utf8, path_text, why_unreadable
 
 MAX_BODY = 5 * 1024 * 1024
 """Bytes. Lambda takes 6 MB with escaped body and headers; above that API Gateway refuses the call itself."""
@@ -43,26 +41,30 @@ DescribeProblem = Callable[[Any], tuple[str, str]]
 
 
 def read_body(
-    headers: Mapping[str, str], body: bytes, model: type[Body], describe: DescribeProblem, most: int | None = None
+    headers: Mapping[str, str],
+    body: bytes,
+    model: type[Body],
+    describe: DescribeProblem,
+    most: int | None = None,
+    *,
+    came_as_text: bool = False,
 ) -> Body:
     """The body as that wire model; raises `InvalidRequest`, `RequestTooLarge`, `BodyTooLarge`, `WrongContentType`.
 
-    `most` is the number of elements that a list of this model may have, for lists that ask for it.
+    `most` is the number of elements that a list of this model may have, for lists that ask for it. `came_as_text` says
+    that a front door has decoded the body before us.
     """
     check_content_type(headers)
     if len(body) > MAX_BODY:
         raise BodyTooLarge(f"The body has {len(body)} bytes; at most {MAX_BODY} are taken in one request.")
-    text = json_text(headers, body)
+    text = as_utf8(body, headers, came_as_text=came_as_text)
     check_structure(text)
-    document = parse(text, describe)
+    # Not `model_validate_json`: its tree takes 40 bytes for a number, and each error copies what it is about.
+    parsed = parse(text, describe)
+    if b"null" in text:
+        parsed = without_nulls(parsed, deep=model.model_config.get("extra") != "allow")
     try:
-        # Not `model_validate_json`: its tree takes 40 bytes for a number, and each error copies what it is about.
-        return model.model_validate(document, context=most)
-    except ValidationError as error:
-        if not _has_unknown_null(error, document):
-            raise invalid(error, describe) from error
-    try:
-        return model.model_validate(_without_nulls(document), context=most)
+        return model.model_validate(parsed, context=most)
     except ValidationError as error:
         raise invalid(error, describe) from error
 
@@ -72,28 +74,23 @@ def parse(body: bytes, describe: DescribeProblem) -> Any:  # JSON
     try:
         return from_json(body)
     except ValueError as error:
-        detail: dict[str, Any] = {"type": "json_invalid", "loc": (), "ctx": {"error": str(error)}}
-        if place := place_of_half_pair(body):
-            message = "Input holds half of a surrogate pair, as a cut through an emoji leaves it"
-            detail = {"type": "half_pair", "loc": place, "msg": message}
-        path, message = describe(detail)
-        raise InvalidRequest(message, param=path or None, problems=[(path, message)]) from error
+        path, message = describe({"type": "json_invalid", "loc": (), "ctx": {"error": str(error)}})
+        told = InvalidRequest(message, param=path or None, problems=[(path, message)])
+        raise why_unreadable(body) or told from error
 
 
-def _has_unknown_null(error: ValidationError, document: Any) -> bool:  # JSON as it came
-    """Null means absent, also for a parameter that the dialect does not have."""
-    details = error.errors(include_url=False, include_input=False)
-    unknown = [detail["loc"] for detail in details if detail["type"] == "extra_forbidden"]
-    return any(reduce(getitem, place, document) is None for place in unknown)
+def without_nulls(value: Any, *, deep: bool) -> Any:  # JSON
+    """The same without the fields that are null: they are absent. In an array null is an element, and stays.
 
-
-def _without_nulls(value: Any) -> Any:  # JSON as it came
-    match value:
-        case dict():
-            return {name: _without_nulls(part) for name, part in value.items() if part is not None}
-        case list():
-            return [_without_nulls(part) for part in value]
-    return value
+    Not `deep` is for bodies whose fields may be handed to a vendor: what stands within these is the vendor's.
+    """
+    if isinstance(value, dict):
+        return {
+            name: without_nulls(field, deep=deep) if deep else field
+            for name, field in value.items()
+            if field is not None
+        }
+    return [without_nulls(item, deep=deep) for item in value] if isinstance(value, list) else value
 
 
 def check_structure(body: bytes) -> None:
@@ -167,11 +164,3 @@ def renamed(param: str | None, names: Mapping[str, str]) -> str | None:
         return None
     head = param.split("[")[0].split(".")[0]
     return names.get(head, head) + param[len(head) :]
-
-
-def path_text(location: tuple[int | str, ...]) -> str:
-    """`("input", 2)` as `input[2]`, `("content", "parts")` as `content.parts`."""
-    text = ""
-    for part in location:
-        text += f"[{part}]" if isinstance(part, int) else f".{shown(part)}" if text else shown(part)
-    return text

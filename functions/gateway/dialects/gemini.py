@@ -20,10 +20,11 @@ from gateway.core.errors import GatewayError, InvalidRequest, UnsupportedParamet
 from gateway.core.rate_limit import retry_after
 from gateway.core.shown import shown
 from gateway.core.vectors import to_json
+from gateway.dialects._body_text import path_text
 from gateway.dialects._context import Dialect
 from gateway.dialects._response import Response, retry_headers
 from gateway.dialects._router import Context, DialectRouter
-from gateway.dialects._validation import DIMENSIONS_SCHEMA, check_count, path_text, renamed
+from gateway.dialects._validation import DIMENSIONS_SCHEMA, check_count, renamed
 
 INT32 = 2**31 - 1
 

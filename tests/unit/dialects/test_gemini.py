@@ -228,6 +228,7 @@ def field_of(error: dict[str, Any]) -> str:
         ({"content": {"parts": [{"text": "a"}, {"inlineData": {}}]}}, "content.parts[1]"),
         ({"content": {"parts": [{"file_data": {}}]}}, "content.parts[0]"),
         ({"content": {"parts": [{"foo": 1}]}}, "content.parts[0].foo"),
+        ({"content": {"parts": [{"text": "a"}, None]}}, "content.parts[1]"),
         ({"content": {"parts": [{"text": None, "inlineData": None}]}}, "content.parts[0].text"),
         ({"content": "a"}, "content"),
         ({"foo": 1}, "foo"),

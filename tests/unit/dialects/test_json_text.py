@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.dialects._json_text import json_text, place_of_half_pair
+from gateway.dialects._body_text import HALF, as_utf8, place_of
 from tests.unit.dialects.stage import Stage
 from tests.unit.dialects.test_completeness import DIALECTS, Asker, asker_of
+from tests.unit.dialects.test_lambda_event import format_2, over_http
 
 each_dialect = pytest.mark.parametrize("name", DIALECTS)
 
@@ -28,6 +29,11 @@ def body_of(asker: Asker, *texts: str, **extra: Any) -> bytes:
     return json.dumps(asker.body(list(texts)) | extra, ensure_ascii=False).encode()
 
 
+def behind_api_gateway(asker: Asker, content: bytes, kind: str) -> Any:  # JSON, as Lambda returns it
+    headers = {**asker.headers, "content-type": kind}
+    return over_http(Stage(), format_2("POST", asker.path, headers, content.decode()))
+
+
 UTF_8 = ["application/json; charset=utf-8", "application/json;charset=UTF-8", 'Application/JSON; Charset="utf-8"']
 LIKE_ASCII = ["iso-8859-1", "ISO-8859-15", "latin1", "windows-1251", "cp1252", "us-ascii", "GBK", "koi8-r", "euc-kr"]
 UNLIKE_ASCII = ["utf-16", "UTF-16LE", "utf-32", "utf-7", "iso-2022-jp", "cp037", "hz", "unknown-8bit", "x"]
@@ -43,25 +49,25 @@ async def test_utf_8_is_taken_however_it_is_declared(name: str, kind: str) -> No
 
 @each_dialect
 @pytest.mark.parametrize("charset", [*LIKE_ASCII, *UNLIKE_ASCII])
-async def test_text_in_another_charset_is_refused_by_its_name(name: str, charset: str) -> None:
+def test_text_in_another_charset_is_refused_by_its_name(name: str, charset: str) -> None:
     """API Gateway passes bytes that are not UTF-8 on as U+FFFD: the vector would be that of another text."""
     asker = asker_of(name)
 
-    response = await send(asker, body_of(asker, "caf\ufffd"), content_type=f"application/json; charset={charset}")
+    answer = behind_api_gateway(asker, body_of(asker, "caf\ufffd"), f"application/json; charset={charset}")
 
-    assert response.status_code == 415
-    assert repr(charset) in response.json()["error"]["message"]
+    assert answer["statusCode"] == 415
+    assert repr(charset) in json.loads(answer["body"])["error"]["message"]
 
 
 @pytest.mark.parametrize(
     ("charset", "status"), [*((it, 200) for it in LIKE_ASCII), *((it, 415) for it in UNLIKE_ASCII)]
 )
-async def test_plain_ascii_is_the_same_in_most_charsets(charset: str, status: int) -> None:
+def test_plain_ascii_is_the_same_in_most_charsets(charset: str, status: int) -> None:
     asker = asker_of("openai")
 
-    response = await send(asker, body_of(asker, "cafe"), content_type=f"application/json; charset={charset}")
+    answer = behind_api_gateway(asker, body_of(asker, "cafe"), f"application/json; charset={charset}")
 
-    assert response.status_code == status
+    assert answer["statusCode"] == status
 
 
 @each_dialect
@@ -128,21 +134,21 @@ def test_whole_characters_are_no_halves(value: Any) -> None:
     """However they are written: `json.dumps` escapes an emoji as a pair."""
     written = [json.dumps({"it": value}, ensure_ascii=escaped) for escaped in (True, False)]
 
-    assert [place_of_half_pair(text.encode()) for text in written] == [None, None]
+    assert [place_of(text.encode(), HALF) for text in written] == [None, None]
 
 
 @given(st.text(max_size=5), st.lists(st.text(max_size=3), max_size=4))
 def test_a_half_is_found_wherever_it_is(text: str, others: list[str]) -> None:
     body = json.dumps({"a": [*others, {"b": f"{text}\ud83d"}]}).encode()
 
-    assert place_of_half_pair(body) == ("a", len(others), "b")
+    assert place_of(body, HALF) == ("a", len(others), "b")
 
 
 @given(st.text())
 def test_text_in_utf_8_is_left_as_it_is(text: str) -> None:
     body = json.dumps([text], ensure_ascii=False).encode()
 
-    assert json_text({"content-length": str(len(body))}, body) == body
+    assert as_utf8(body, {"content-length": str(len(body))}, came_as_text=True) == body
 
 
 @each_dialect
