@@ -112,6 +112,12 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     symmetry: Symmetry = Symmetry.SYMMETRIC
     purposes: dict[Purpose, PurposeRule] = {}
     accepts_title: bool = False
+    title_prefix: Annotated[str, Meta(max_length=1000, pattern=r"^([^{}]*\{title\}[^{}]*)?$")] | None = None
+    """How a title stands before the text, if the vendor has no place for it: words with `{title}` in them.
+
+    They also replace the purpose's prefix. `None` puts `title: {title}` and a line break after that; an empty text
+    refuses titles.
+    """
     vocabulary: str | None = None
     tokenizer: Tokenizer | None = None
     price: Annotated[float, Meta(ge=0)] | None = None

@@ -22,6 +22,7 @@ from gateway.core.estimates import MARGIN, Estimates, least_tokens, most_tokens
 from gateway.core.ports import ProviderCall
 from gateway.core.shown import quoted, shown
 from gateway.core.slicing import slices
+from gateway.core.titles import replaces_prefix, titled
 from gateway.core.token_weights import HIGHEST, WEIGHTS, Weights
 from gateway.core.vocabulary import MAX_TEXT, Vocabularies, Vocabulary, none_at_hand
 
@@ -137,6 +138,8 @@ def make_plan(
     route = _route(request, model, region)
     variants = _variants(request, caller, model, route)
     contents = _as_taken(request.items, model, route, vocabularies)
+    if any(item.title for item in request.items):
+        contents = tuple([titled(content, item, model) for content, item in zip(contents, request.items, strict=True)])
     _check_prefixes(contents, variants, request.items)
     estimates = _estimates(contents, model)
     return Plan(
@@ -183,13 +186,11 @@ def _variants(request: EmbeddingRequest, caller: Caller, model: Model, route: Ro
 def _variant(item: Item, request: EmbeddingRequest, caller: Caller, model: Model, route: Route) -> Variant:
     rule = _purpose_rule(item, model)
     dimensions, cached_dimensions = _dimensions(item, model, route)
-    if item.title is not None and not model.accepts_title:
-        raise UnsupportedParameter(f"The model {model.name!r} takes no title.", param="title", value=item.title)
-    prefix = rule.prefix if isinstance(rule, Prefix) else ""
+    prefix = rule.prefix if isinstance(rule, Prefix) and not replaces_prefix(item, model) else ""
     return Variant(
         shape=Shape(
             purpose=item.purpose if rule == "native" else None,
-            title=item.title,
+            title=item.title if model.accepts_title else None,
             dimensions=cached_dimensions if cached_dimensions != model.dimensions else None,
         ),
         prefix=prefix,

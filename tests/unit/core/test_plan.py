@@ -215,7 +215,7 @@ def test_a_purpose_the_model_does_not_know_is_refused() -> None:
 
 def test_a_title_needs_a_model_that_takes_one() -> None:
     with pytest.raises(errors.UnsupportedParameter):
-        plan(make_model(), title="On cats")
+        plan(make_model(title_prefix=""), title="On cats")
     assert whole_call(plan(make_model(accepts_title=True), title="On cats")).title == "On cats"
 
 

@@ -241,7 +241,6 @@ def field_of(error: dict[str, Any]) -> str:
         ({"outputDimensionality": 4}, "outputDimensionality"),
         ({"title": "T"}, "title"),
         ({"taskType": "RETRIEVAL_QUERY", "title": "T"}, "title"),
-        ({"taskType": "RETRIEVAL_DOCUMENT", "title": "T"}, "title"),
         ({"model": "models/other"}, "model"),
     ],
 )
