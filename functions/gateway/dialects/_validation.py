@@ -24,6 +24,8 @@ Reading a megabyte of them would take a hundred of memory, and each may be wrong
 _STRUCTURE = re.compile(rb'(?:[^"\[{:]++|"(?:[^"\\]++|\\.)*+"?)*+([\[{:]|\Z)', re.DOTALL)
 """Finds the next sign of structure; texts may hold such signs in plenty."""
 
+_PARTS = {b"[": "arrays and objects", b"{": "arrays and objects", b":": "names of fields"}
+
 MAX_DIMENSIONS = 8192
 """For the OpenAPI document: no model known makes longer vectors."""
 
@@ -97,10 +99,14 @@ def check_structure(body: bytes) -> None:
     """Raises `RequestTooLarge` for JSON that has too many parts to be read."""
     if body.count(b"[") + body.count(b"{") <= MAX_ELEMENTS >= body.count(b":"):
         return
-    signs = Counter(_STRUCTURE.findall(body))
-    for part, count in {"arrays and objects": signs[b"["] + signs[b"{"], "names of fields": signs[b":"]}.items():
-        if count > MAX_ELEMENTS:
-            raise RequestTooLarge(f"The body has {count} {part}; at most {MAX_ELEMENTS} are taken in one request.")
+    counts = Counter[str]()
+    for sign in _STRUCTURE.finditer(body):
+        counts[_PARTS.get(sign[1], "")] += 1
+        if counts["arrays and objects"] > MAX_ELEMENTS or counts["names of fields"] > MAX_ELEMENTS:
+            part = max(counts, key=counts.__getitem__)
+            raise RequestTooLarge(
+                f"The body has more than {MAX_ELEMENTS} {part}; at most {MAX_ELEMENTS} are taken in one request."
+            )
 
 
 def check_count(elements: Any, most: int, what: str, param: str) -> None:  # JSON as it came
