@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import date, timedelta
 from typing import Any, Literal
 
 import msgspec
@@ -14,6 +15,9 @@ from infra.admin.row_problems import find_model_problems, find_provider_problems
 from infra.stages import read_stages
 
 Row = Provider | Model
+NEAR = timedelta(days=180)
+"""How long before a vendor's end of a model the operator is told."""
+
 Verb = Literal["add", "change", "remove"]
 
 
@@ -119,6 +123,17 @@ def check_change(before: Rows, after: Rows, *, allows_loopback: bool) -> None:
     problems = [problem for problem in find_problems(after, allows_loopback=allows_loopback) if problem not in known]
     if problems:
         raise Failure("Nothing was written: " + " ".join(problems))
+
+
+def find_endings(models: Iterable[Model], today: date) -> list[str]:
+    """A sentence for each route whose vendor has announced to end it within half a year, or has ended it."""
+    return [
+        f"The model {model.name} over {route.name} {'ended' if route.ends <= today else 'ends'} on {route.ends}: "
+        "the vendor may serve it no longer."
+        for model in models
+        for route in model.routes
+        if route.ends and route.ends - today <= NEAR
+    ]
 
 
 def _compare_row(key: str, old: Row | None, new: Row, before: Rows) -> Change:

@@ -17,7 +17,16 @@ from tests.fakes.vendor_server import Answer, running
 __all__ = ["KEY", "Vendor", "running"]
 
 KEY = "co-fake-vendor-0123456789abcdef"
-DIMENSIONS = {"embed-v4.0": (1536, 256, 512, 1024), "embed-multilingual-v3.0": (1024,)}
+DIMENSIONS = {
+    "embed-v5.0-pro": (2048, 256, 512, 768, 1024, 1536),
+    "embed-v5.0-fast": (2048, 256, 512, 768, 1024, 1536),
+    "embed-v4.0": (1536, 256, 512, 1024),
+    "embed-v-4-0": (1536, 256, 512, 1024),  # its name in Azure Foundry
+    "embed-english-v3.0": (1024,),
+    "embed-multilingual-v3.0": (1024,),
+    "embed-english-light-v3.0": (384,),
+    "embed-multilingual-light-v3.0": (384,),
+}
 """The default, and other lengths that may be asked for."""
 MAX_TEXTS, MAX_TOKENS = 96, 512
 INPUT_TYPES = frozenset({"search_query", "search_document", "classification", "clustering"})
@@ -64,9 +73,11 @@ class Vendor:
             return refusal.answer()
 
     def _admit(self, path: str, headers: Mapping[str, str]) -> None:
-        if path != "POST /v2/embed":
+        in_foundry = path == "POST /providers/cohere/v2/embed"
+        if path != "POST /v2/embed" and not in_foundry:
             raise Refusal(404, "page not found")
-        if headers.get("authorization") != f"Bearer {self._key}":
+        given = headers.get("api-key") if in_foundry else headers.get("authorization", "").removeprefix("Bearer ")
+        if given != self._key:
             raise Refusal(401, "invalid api token")
 
 

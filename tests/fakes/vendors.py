@@ -52,8 +52,9 @@ class Vendor:
     PATH = ""
     HEADERS: Mapping[str, str] = {}
 
-    def __init__(self, kind: str, key: str = KEY) -> None:
-        self._spoken = SPOKEN[kind]
+    def __init__(self, spoken: "str | Spoken", key: str = KEY) -> None:
+        """`spoken` is one of the kinds below, or how another vendor is spoken to."""
+        self._spoken = SPOKEN[spoken] if isinstance(spoken, str) else spoken
         self._key = key
         self.seen: Counter[str] = Counter()
         self.asked: list[Asked] = []
@@ -205,7 +206,8 @@ def _speak_perplexity(asked: Asked) -> Any:
     check_fields(asked.body, "model! input! encoding_format dimensions", _openai_error)
     if asked.body.get("encoding_format", "base64_int8") not in {"base64_int8", "base64_binary"}:
         raise _openai_error(400, "encoding_format must be base64_int8 or base64_binary")
-    size, texts = asked.body.get("dimensions", 1024), asked.body["input"]
+    native = 2560 if asked.body["model"].endswith("-4b") else 1024
+    size, texts = asked.body.get("dimensions", native), asked.body["input"]
     items = [
         {"object": "embedding", "index": at, "embedding": to_signed(vector(text, size))}
         for at, text in enumerate(texts)

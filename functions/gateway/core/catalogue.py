@@ -4,6 +4,7 @@ These classes are also the operator's rows: what is stored is their JSON, with t
 """
 
 from collections.abc import Iterable
+from datetime import date
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
@@ -80,6 +81,10 @@ class Route(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Whether the vendor can answer in base64."""
     accepts_dimensions: bool = False
     """Whether the vendor takes a `dimensions` parameter."""
+    price: Annotated[float, Meta(ge=0)] | None = None
+    """US dollars per million tokens, where this route's region has another price than the model."""
+    ends: date | None = None
+    """The day from which the vendor may no longer serve it, as it has announced."""
 
 
 class Model(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -108,7 +113,7 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     truncate: bool = False
     """Whether an input beyond `max_tokens` is cut instead of refused."""
     normalised: bool = True
-    """Whether the vendor's vectors have length one when it shortens them itself."""
+    """Whether the vendor's vectors have length one, at every length that it is asked for; if not, they get it here."""
     symmetry: Symmetry = Symmetry.SYMMETRIC
     purposes: dict[Purpose, PurposeRule] = {}
     accepts_title: bool = False

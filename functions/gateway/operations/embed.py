@@ -214,9 +214,8 @@ def _join(plan: Plan, vectors: Known, facts: Facts) -> Served:
 
 
 def _of_length(plan: Plan, position: int, vector: Vector) -> Vector:
-    """The vector with the dimensions asked for, scaled to length one if it was shortened."""
+    """The vector with the dimensions asked for, scaled to length one where the vendor may not have done it."""
     variant = plan.variants[position]
     if variant.dimensions != variant.cached_dimensions:
         return shorten(vector, variant.dimensions)
-    was_shortened = variant.cached_dimensions != plan.model.dimensions
-    return normalise(vector) if was_shortened and not plan.model.normalised else vector
+    return vector if plan.model.normalised else normalise(vector)

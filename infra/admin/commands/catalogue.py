@@ -1,15 +1,16 @@
 """`gateway catalogue`: a stage's providers and models, from files."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from infra.admin.catalogue_files import read_folder
-from infra.admin.catalogue_rows import Change, Rows, compare, describe
+from infra.admin.catalogue_rows import Change, Rows, compare, describe, find_endings
 from infra.admin.catalogue_table import CatalogueTable, open_catalogue
-from infra.admin.failures import REFUSED
+from infra.admin.failures import REFUSED, NotTried
 from infra.admin.screen import note, say
 from infra.admin.stages import StageOption, find_stage
 
@@ -25,17 +26,25 @@ def load(
     folder: FolderArgument,
     stage: StageOption,
     *,
+    only: Annotated[
+        str, typer.Option(help="Only these files of the folder, without .yaml, separated by commas.", metavar="NAMES")
+    ] = "",
     prune: Annotated[bool, typer.Option("--prune", help="Remove what is not in the folder, after asking.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """Write the folder's providers and models; if one has a mistake, write none."""
-    rows, table = read_folder(folder), open_catalogue(find_stage(stage))
+    if only and prune:
+        raise NotTried("--prune would remove all that --only leaves out: say one of them.")
+    names = [name.strip() for name in only.split(",") if name.strip()]
+    rows, table = read_folder(folder, names), open_catalogue(find_stage(stage))
     if prune and not yes:
         _ask_to_remove(compare(before := table.read().rows, _merge(before, rows, prune=True)))
     changes = table.edit(lambda before: _merge(before, rows, prune=prune))
     _show(changes)
     say(f"{_count(changes)}; {len(rows.by_key()) - _written(changes)} were as they should be.")
     _note_missing_keys(rows, table)
+    for sentence in find_endings(rows.models.values(), datetime.now(UTC).date()):
+        note(sentence)
 
 
 @app.command("diff")

@@ -10,7 +10,7 @@ import typer
 import yaml
 from msgspec.structs import replace
 
-from gateway.core.catalogue import Model
+from gateway.core.catalogue import Model, Route
 from infra.admin.catalogue_files import read_row
 from infra.admin.catalogue_rows import Rows, say_changes
 from infra.admin.catalogue_table import open_catalogue
@@ -107,16 +107,17 @@ def list_models(stage: StageOption) -> None:
     place = find_stage(stage)
     rows = open_catalogue(place).read().rows
     show_table(
-        ("name", "aliases", "dimensions", "input tokens", "US$ per million", "leads to", "served here"),
+        ("name", "aliases", "dimensions", "input tokens", "US$ per million", "leads to", "served here", "ends"),
         (
             (
                 row.name,
                 ", ".join(row.aliases),
                 str(row.dimensions),
                 str(row.max_tokens),
-                "" if row.price is None else f"{row.price:g}",
+                _show_price(row, place),
                 ", ".join(f"{route.provider}/{route.vendor_model} ({route.region})" for route in row.routes),
-                "yes" if any(route.region == place.serves for route in row.routes) else "no",
+                "yes" if _routes_here(row, place) else "no",
+                min((str(route.ends) for route in _routes_here(row, place) if route.ends), default=""),
             )
             for row in sorted(rows.models.values(), key=lambda row: row.name)
         ),
@@ -133,6 +134,17 @@ def remove(
         typer.confirm(f"Remove the model {name} from {stage}?", abort=True)
     open_catalogue(find_stage(stage)).edit(lambda rows: rows.drop(f"model#{name}"))
     say(f"The model {name} is removed. Warm functions forget it within a minute.")
+
+
+def _routes_here(row: Model, stage: Stage) -> list[Route]:
+    return [route for route in row.routes if route.region == stage.serves]
+
+
+def _show_price(row: Model, stage: Stage) -> str:
+    """Of the route that the stage takes, where it has one of its own."""
+    here = [route.price for route in _routes_here(row, stage) if route.price is not None]
+    price = here[0] if here else row.price
+    return "" if price is None else f"{price:g}"
 
 
 def _write(stage: Stage, name: str, change: Callable[[Rows], Rows]) -> None:

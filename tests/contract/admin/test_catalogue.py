@@ -155,3 +155,47 @@ def spoil(key: str, document: str) -> None:
     found: CatalogueTable = open_catalogue(place)
     entry = {"pk": {"S": "catalogue"}, "sk": {"S": key}, "document": {"S": document}}
     found.client.put_item(TableName=found.table, Item=entry)
+
+
+VENDORS = str(ROOT / "infra" / "catalogue" / "vendors")
+
+
+def test_only_the_vendors_that_are_named_are_loaded() -> None:
+    outcome = gateway("catalogue", "load", VENDORS, "--only", "voyage, bedrock")
+
+    assert outcome.exit_code == 0
+    assert {row.split("-")[0] for row in rows().providers} == {"voyage", "bedrock"}
+
+
+def test_a_vendor_that_has_no_file_is_refused_with_those_that_have() -> None:
+    outcome = gateway("catalogue", "load", VENDORS, "--only", "voyage,nobody")
+
+    assert outcome.exit_code == 2
+    assert "has no nobody, only azure, bedrock" in outcome.err
+    assert not rows().providers
+
+
+def test_a_choice_and_the_removal_of_all_else_exclude_each_other() -> None:
+    outcome = gateway("catalogue", "load", VENDORS, "--only", "voyage", "--prune", "--yes")
+
+    assert outcome.exit_code == 2
+    assert "say one of them" in outcome.err
+
+
+def test_a_model_that_ends_soon_is_told_and_listed(tmp_path: Path) -> None:
+    route = {
+        "name": "r",
+        "provider": "vendor",
+        "vendor_model": "m",
+        "region": "eu",
+        "ends": "2020-01-01",
+        "price": 0.25,
+    }
+    folder = write_folder(tmp_path, all={"providers": [a_provider()], "models": [a_model(routes=[route])]})
+
+    outcome = gateway("catalogue", "load", folder)
+    listed = gateway("models", "list").out
+
+    assert "The model m over r ended on 2020-01-01" in outcome.err
+    assert "2020-01-01" in listed
+    assert "0.25" in listed

@@ -1,11 +1,12 @@
 import itertools
+from datetime import date
 from typing import Any
 
 import pytest
 
 from gateway.core.catalogue import Model, Provider, Route
 from gateway.core.embedding import Purpose
-from infra.admin.catalogue_rows import Change, Rows, check_change, compare, find_problems
+from infra.admin.catalogue_rows import Change, Rows, check_change, compare, find_endings, find_problems
 from infra.admin.failures import Failure
 
 
@@ -115,3 +116,22 @@ def test_a_model_is_found_by_its_name_or_an_alias() -> None:
     assert rows.find_model("m") == rows.find_model("n") == rows.models["m"]
     with pytest.raises(Failure, match="'x'"):
         rows.find_model("x")
+
+
+@pytest.mark.parametrize(
+    ("ends", "told"),
+    [
+        ("2027-05-26", ["ends on 2027-05-26"]),
+        ("2027-05-27", []),
+        ("2026-11-27", ["ended on 2026-11-27"]),
+        ("2020-01-01", ["ended on 2020-01-01"]),
+        (None, []),
+    ],
+)
+def test_an_end_within_half_a_year_is_told(ends: str | None, told: list[str]) -> None:
+    row = Route(name="r", provider="p", vendor_model="m", region="eu", ends=date.fromisoformat(ends) if ends else None)
+
+    found = find_endings([Model(name="m", dimensions=2, routes=(row,))], date(2026, 11, 27))
+
+    assert len(found) == len(told)
+    assert all(part in sentence for part, sentence in zip(told, found, strict=True))

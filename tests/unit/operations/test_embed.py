@@ -661,16 +661,21 @@ async def test_vectors_that_a_vendor_only_cuts_are_given_length_one(vendor: dict
     assert math.hypot(*array.array("f", bytes(embedded.vectors[0]))) == pytest.approx(length)
 
 
-async def test_a_vector_of_native_length_is_served_as_the_vendor_made_it() -> None:
+@pytest.mark.parametrize(("normalised", "length"), [(True, 0.08**0.5), (False, 1.0)])
+async def test_a_vector_of_native_length_is_scaled_only_where_its_row_says_it_may_not_be(
+    *, normalised: bool, length: float
+) -> None:
     tenths = array.array("f", [0.1] * 8).tobytes()
     stage = Stage(
-        model=make_model(normalised=False),
+        model=make_model(normalised=normalised),
         provider=EchoProvider(spoils=lambda result: msgspec.structs.replace(result, vectors=(tenths,))),
     )
 
     embedded = await stage.ask("a")
 
-    assert embedded.vectors == (tenths,)
+    (found,) = embedded.vectors
+    assert math.hypot(*memoryview(found).cast("B").cast("f")) == pytest.approx(length)
+    assert found == tenths or not normalised
 
 
 async def test_the_facts_say_what_was_done() -> None:
