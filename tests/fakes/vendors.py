@@ -154,6 +154,51 @@ def _cut_only(text: str, native: int, size: int | None) -> Sequence[float]:
     return vector(text, native)[:size]
 
 
+def _speak_vertex(asked: Asked) -> Any:
+    model, verb = asked.path.rsplit("/", 1)[-1].split(":")
+    if (verb == "predict") == ("gemini" in model):
+        raise _google_error(400, f"{model} does not know {verb}.")
+    if verb == "predict":
+        return _predict(asked.body)
+    alone = verb == "embedContent"
+    if not alone:
+        check_fields(asked.body, "requests!", _google_error)
+    found = [_vertex_vector(each) for each in ([asked.body] if alone else asked.body["requests"])]
+    values = [{"values": numbers} for numbers, _ in found]
+    usage = {"usageMetadata": {"promptTokenCount": sum(tokens for _, tokens in found)}}
+    return {"embedding": values[0], **usage} if alone else {"embeddings": values, **usage}
+
+
+def _vertex_vector(request: Mapping[str, Any]) -> tuple[Sequence[float], int]:
+    check_fields(request, "content! embedContentConfig", _google_error)
+    config = request.get("embedContentConfig", {})
+    check_fields(config, "taskType title outputDimensionality autoTruncate", _google_error)
+    text = "".join(part["text"] for part in request["content"]["parts"])
+    _check_length(text, cut=config.get("autoTruncate", True))
+    return _cut_only(text, 3072, config.get("outputDimensionality")), count_tokens(text)
+
+
+def _predict(body: Mapping[str, Any]) -> Any:
+    check_fields(body, "instances! parameters", _google_error)
+    parameters = body.get("parameters", {})
+    check_fields(parameters, "outputDimensionality autoTruncate", _google_error)
+    predictions = []
+    for instance in body["instances"]:
+        check_fields(instance, "content! task_type title", _google_error)
+        text = instance["content"]
+        _check_length(text, cut=parameters.get("autoTruncate", True))
+        statistics = {"token_count": count_tokens(text), "truncated": False}
+        values = vector(text, parameters.get("outputDimensionality", 768))
+        predictions.append({"embeddings": {"values": values, "statistics": statistics}})
+    return {"predictions": predictions}
+
+
+def _check_length(text: str, *, cut: bool) -> None:
+    if not cut and (tokens := count_tokens(text)) > MAX_TOKENS:
+        message = f"The input token count is {tokens} but the model supports up to {MAX_TOKENS}."
+        raise _google_error(400, message)
+
+
 def _speak_ollama(asked: Asked) -> Any:
     check_fields(asked.body, "model! input! truncate dimensions options keep_alive", _ollama_error)
     texts = [asked.body["input"]] if isinstance(asked.body["input"], str) else asked.body["input"]
@@ -304,6 +349,7 @@ SPOKEN: Mapping[str, Spoken] = {
     "ollama": Spoken(_speak_ollama, "/api/embed", _ollama_error),
     "perplexity": Spoken(_speak_perplexity, "/v1/embeddings", _openai_error),
     "snowflake": Spoken(_speak_snowflake, "/api/v2/cortex/inference:embed", _flat_error),
+    "vertex": Spoken(_speak_vertex, "/v1/projects/p1/locations/eu/publishers/google/models/", _google_error),
     "tei": Spoken(_speak_tei, "/embed", _tei_error),
 }
 """By the kind of provider that asks them."""

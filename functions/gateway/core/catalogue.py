@@ -38,8 +38,8 @@ PurposeRule = Literal["native"] | Prefix
 """How one purpose reaches the provider: in the vendor's own words (`native`), or as text before each input."""
 
 
-Auth = Literal["key", "aws"]
-"""How a vendor knows that a call is ours: a stored key, or a signature of the function's own role."""
+Auth = Literal["key", "aws", "google-service-account"]
+"""How a vendor knows that a call is ours: a stored key, a signature of the function's own role, or a fetched token."""
 
 
 class Provider(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -4,6 +4,7 @@ Files are imported when a model first needs them: a cold start that answers from
 """
 
 import re
+import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -83,9 +84,16 @@ def _by_role(parts: ProviderDependencies) -> "CredentialSource":
     return AwsCredentials(parts.role)
 
 
+def _by_service_account(parts: ProviderDependencies) -> "CredentialSource":
+    from gateway.providers._google_tokens import GoogleTokens  # noqa: PLC0415  (see the module's docstring)
+
+    return GoogleTokens(keys=parts.keys, client=parts.client, clock=time.time)
+
+
 AUTHS: "Mapping[catalogue.Auth, Callable[[ProviderDependencies], CredentialSource]]" = {
     "key": _by_key,
     "aws": _by_role,
+    "google-service-account": _by_service_account,
 }
 
 
@@ -123,6 +131,7 @@ KINDS: Mapping[str, Callable[[Providers], Provider]] = {
     "perplexity": OverHttp("perplexity"),
     "snowflake": OverHttp("snowflake"),
     "tei": OverHttp("tei"),
+    "vertex": OverHttp("vertex"),
     "lambda": in_lambda,
     "embedded": in_lambda,  # our own model's kind before there was `lambda`
 }
@@ -169,7 +178,9 @@ def _check_settings(provider: catalogue.Provider, make: Callable[[Providers], Pr
 
 
 def _check_auth(provider: catalogue.Provider, settings: "HttpSettings") -> None:
-    if provider.auth == "key":
+    if provider.auth == "google-service-account" and not provider.key:
+        raise ValueError(f"Provider {provider.name!r} needs a key: the JSON of its service account.")
+    if provider.auth != "aws":
         return
     from gateway.providers._aws_credentials import signing_region  # noqa: PLC0415  (see the module's docstring)
 

@@ -112,6 +112,11 @@ def test_a_row_that_can_be_used_is_accepted(row: dict[str, Any]) -> None:
         ({"auth": "aws"}, "'openai' is not signed"),
         ({"kind": "bedrock", "auth": "aws"}, "names no AWS region"),
         ({"kind": "bedrock", "auth": "aws", "key": "vendor"}, "needs no key"),
+        ({"kind": "vertex", "settings": {"project": "p"}}, "location"),
+        (
+            {"kind": "vertex", "auth": "google-service-account", "settings": {"project": "p", "location": "eu"}},
+            "needs a key",
+        ),
     ],
 )
 def test_a_row_that_cannot_is_refused_with_a_sentence(row: dict[str, Any], told: str) -> None:
