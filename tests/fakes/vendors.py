@@ -349,7 +349,7 @@ SPOKEN: Mapping[str, Spoken] = {
     "ollama": Spoken(_speak_ollama, "/api/embed", _ollama_error),
     "perplexity": Spoken(_speak_perplexity, "/v1/embeddings", _openai_error),
     "snowflake": Spoken(_speak_snowflake, "/api/v2/cortex/inference:embed", _flat_error),
-    "vertex": Spoken(_speak_vertex, "/v1/projects/p1/locations/eu/publishers/google/models/", _google_error),
+    "vertex": Spoken(_speak_vertex, "/publishers/google/models/", _google_error),
     "tei": Spoken(_speak_tei, "/embed", _tei_error),
 }
 """By the kind of provider that asks them."""
