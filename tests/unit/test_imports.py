@@ -15,7 +15,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "operations": {"core", "operations", "telemetry", "msgspec"},
     "dialects": {"core", "operations", "dialects", "telemetry", "fastapi", "starlette", "pydantic", "pydantic_core"}
     | {"msgspec", "orjson", "python_multipart"},
-    "providers": {"core", "providers", "outbound", "aws", "telemetry", "msgspec", "pybase64"},
+    "providers": {"core", "providers", "outbound", "aws", "telemetry", "msgspec", "pybase64", "jwt"},
     "stores": {"core", "stores", "outbound", "aws", "telemetry", "msgspec", "jwt", "boto3"},
     "outbound": {"outbound", "msgspec", "certifi", "httpx", "httpcore"},
     "aws": {"aws", "msgspec"},
