@@ -23,10 +23,10 @@ SOURCES = "sources"
 
 
 class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where a figure is from, and the day on which it was read there."""
+    """Where a figure is to be checked, and the day as of which it was collected."""
 
     page: str = msgspec.field(name="from")
-    read: date
+    as_of: date
 
 
 _CHAPTERS: dict[str, type[Provider] | type[Model]] = {"providers": Provider, "models": Model}
