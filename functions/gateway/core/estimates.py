@@ -21,6 +21,8 @@ MARGIN: Final = 2
 
 _WORD, _SEMITIC_WORD, _KOREAN_WORD, _CHINESE_CLAUSE = 8, 7, 6, 24
 """Letters that follow one another in usual texts; ids and random letters have more."""
+_USUAL_CONSONANTS: Final = 2.2
+"""For each vowel; languages have 1.5 to 2, random letters 4."""
 _USUAL_RARE: Final = 0.09
 """Share of j, k, q, v, w, x and z among English letters; random ones have 0.27."""
 
@@ -37,16 +39,18 @@ def _classes(*classes: tuple[str, Iterable[int]], other: str) -> bytes:
     return bytes(table)
 
 
-_RARE, _CAPITALS, _DIGITS = b"jkqvwxz", string.ascii_uppercase.encode(), string.digits.encode()
+_VOWELS, _RARE, _CAPITALS, _DIGITS = b"aeiou", b"jkqvwxz", string.ascii_uppercase.encode(), string.digits.encode()
 _LOWER = string.ascii_lowercase.encode()
 # Beyond ASCII, the first byte of a character tells its script; the bytes that follow it are in no class.
 _CLASSES = _classes(
     ("l", _LOWER),
+    ("v", _VOWELS),
     ("r", _RARE),
     ("U", _CAPITALS),
     ("D", _DIGITS),
     (" ", b" "),
     ("n", b"\r\n"),
+    ("t", b"\t"),
     ("p", string.punctuation.encode()),
     ("-", range(0x80, 0xC2)),
     ("e", range(0xC2, 0xCD)),
@@ -60,7 +64,7 @@ _CLASSES = _classes(
     ("o", range(0xEA, 0xEE)),
     ("z", [0xEE, 0xEF]),
     ("m", range(0xF0, 0x100)),
-    other="t",
+    other="c",
 )
 _CHANGES = _classes(("l", _LOWER), ("U", _CAPITALS), ("D", _DIGITS), (" ", b" "), other="-")
 _WORD_STARTS = _classes(
@@ -99,24 +103,27 @@ def _features(text: bytes) -> tuple[float, ...]:
     """What a text has of each row of the table of weights."""
     classes = text.translate(_CLASSES)
     count = classes.count
-    rare, capitals, digits = count(b"r"), count(b"U"), count(b"D")
-    spaces, breaks, marks, controls = count(b" "), count(b"n"), count(b"p"), count(b"t")
-    letters = count(b"l") + rare
+    vowels, rare, capitals, digits = count(b"v"), count(b"r"), count(b"U"), count(b"D")
+    spaces, breaks, marks = count(b" "), count(b"n"), count(b"p")
+    consonants = count(b"l") + rare
+    letters = vowels + consonants
     words = 1 + text.translate(_SPACES).count(b" x")
     parts = words + marks + breaks
     changes = text.translate(_CHANGES).count
     ascii_features = (
         letters,
+        max(0.0, consonants - _USUAL_CONSONANTS * vowels),
         max(0.0, rare - _USUAL_RARE * letters),
         max(0, letters + capitals + digits - _WORD * parts),
         capitals,
         digits,
         changes(b"lD") + changes(b"UD") + changes(b"Dl") + changes(b"DU"),
-        changes(b"lU"),
         words,
+        changes(b"-l") + changes(b"-U"),
         max(0, spaces - words),
         breaks,
-        controls,
+        count(b"t"),
+        count(b"c"),
         marks,
     )
     return ascii_features if text.isascii() else (*ascii_features, *_foreign_features(text, classes, parts))
@@ -125,17 +132,20 @@ def _features(text: bytes) -> tuple[float, ...]:
 def _foreign_features(text: bytes, classes: bytes, parts: int) -> tuple[float, ...]:
     count = classes.count
     parts += text.count(b"\xe3\x80") + text.count(b"\xef\xbc")  # the marks of Chinese and Japanese
-    cyrillic, semitic, chinese, korean = count(b"y"), count(b"h"), count(b"k"), count(b"o")
+    quotes = text.count(b"\xe2\x80")
+    greek, cyrillic, semitic, chinese, korean = count(b"g"), count(b"y"), count(b"h"), count(b"k"), count(b"o")
     return (
+        quotes,
         count(b"e"),
-        count(b"g"),
+        greek,
+        max(0, greek - _WORD * parts),
         cyrillic,
         max(0, cyrillic - _WORD * parts),
         semitic,
         max(0, semitic - _SEMITIC_WORD * parts),
         count(b"i"),
         count(b"j"),
-        count(b"s"),
+        count(b"s") - quotes,
         chinese,
         max(0, chinese - _CHINESE_CLAUSE * parts),
         korean,

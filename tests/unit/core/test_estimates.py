@@ -60,7 +60,7 @@ def test_a_longer_text_is_not_estimated_lower_by_much(text: str, weights: Weight
 
 @pytest.mark.parametrize("weights", [HIGHEST, *WEIGHTS.values()])
 def test_every_family_has_a_weight_for_every_class(weights: Weights) -> None:
-    assert len(weights) == 27
+    assert len(weights) == 31
     assert all(math.isfinite(weight) and weight >= 0 for weight in weights)
 
 
