@@ -46,7 +46,7 @@ CREDENTIALS: Mapping[str, Json] = {
         "description": "As `x-goog-api-key`, for clients that cannot set a header.",
     },
 }
-"""Alternatives, on every path."""
+"""Alternatives, on every path; a key in the query only where Gemini is spoken."""
 
 REGION: Json = {
     "description": "Where the vectors are computed. An address serves its own region only.",
@@ -106,6 +106,8 @@ def _operation(operation: Operation) -> Json:
     if route.body:
         content = {"schema": one_of([route.body]), "examples": _examples(operation.routes[:1], "request")}
         described["requestBody"] = {"required": True, "content": {"application/json": content}}
+    if not any(dialect.key_in_query for dialect in operation.dialects):
+        described["security"] = [{name: []} for name in CREDENTIALS if name != "googleKeyInQuery"]
     for each in operation.routes:
         deep_dict_update(described, each.openapi_extra or {})
     return described

@@ -35,9 +35,10 @@ READING = {"GET", "HEAD", "OPTIONS"}
 class Dialect:
     """How errors are written for one kind of client, and what it supports.
 
-    `description` is for readers of the OpenAPI document. A row of `wire_errors` is the HTTP status of a cause, then its
-    names on the wire, the last of them its code; `error` is the type of the body. `follows_redirects`: whether its
-    clients fetch a large answer from another address without carrying their key there. `base64`: whether they can
+    `description` is for readers of the OpenAPI document. A row of `wire_errors` is the HTTP status of a cause, then
+    its names on the wire, the last of them its code; `error` is the type of the body. `key_in_query`: whether its
+    clients may put the key into the address, which histories and logs of proxies keep. `follows_redirects`: whether
+    its clients fetch a large answer from another address without carrying their key there. `base64`: whether they can
     ask for it. `paths` is the list for a caller who asked for something that does not exist. `vector_fields` are the
     names under which a vector stands in OpenAI-like answers.
     """
@@ -48,6 +49,7 @@ class Dialect:
     error: type
     render_error: Callable[[GatewayError], Response]
     follows_redirects: bool = False
+    key_in_query: bool = False
     base64: bool = True
     paths: tuple[str, ...] = ()
     vector_fields: tuple[bytes, ...] = (b"embedding",)
@@ -163,7 +165,7 @@ class RequestContext:
         for name in ("api-key", "x-goog-api-key"):
             if self.headers.get(name):
                 yield self.headers[name]
-        if key := self.query_value("key"):
+        if self.dialect.key_in_query and (key := self.query_value("key")):
             yield key
 
 

@@ -508,6 +508,7 @@ DIALECT = Dialect(
     error=Status,
     render_error=render_error,
     base64=False,
+    key_in_query=True,
     paths=(
         "POST /v1beta/models/{model}:embedContent",
         "POST /v1beta/models/{model}:batchEmbedContents",

@@ -525,3 +525,13 @@ async def test_an_option_of_the_config_is_honoured_or_refused_by_name(config: ob
 
     assert field_of(error_of(single, 400, "INVALID_ARGUMENT")) == field
     assert field_of(error_of(batch, 400, "INVALID_ARGUMENT")).removeprefix("requests[0].") == field
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/v1/embeddings", "/openai/eu/v1/embeddings", "/openai/v1/embeddings", "/embeddings", "/ctyun/v1/embeddings"],
+)
+async def test_a_key_in_the_address_opens_nothing_but_gemini(path: str) -> None:
+    response = await Stage().send("POST", f"{path}?key={KEY}", headers={}, json={"model": "echo", "input": "a"})
+
+    assert response.status_code == 401
