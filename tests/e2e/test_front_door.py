@@ -68,11 +68,17 @@ def test_a_preflight_reaches_the_gateway(client: httpx.Client) -> None:
     assert answer.json()["error"]["code"] == "method_not_allowed"
 
 
-@pytest.mark.parametrize("path", ["/health", "/_ministack/health", "/restapis/a/b/_user_request_/c"])
+@pytest.mark.parametrize("path", ["/_ministack/health", "/restapis/a/b/_user_request_/c"])
 def test_the_emulators_own_services_are_not_behind_the_door(client: httpx.Client, path: str) -> None:
     answer = client.get(path)
 
     assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found")
+
+
+def test_health_is_the_gateways_own_and_needs_no_key(stack: Stack) -> None:
+    answer = httpx.get(f"{stack.base_url}/health")
+
+    assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
 
 
 def test_a_body_that_is_said_to_be_compressed_reaches_the_gateway(client: httpx.Client) -> None:

@@ -2,21 +2,22 @@
 
 import asyncio
 import time
-from pathlib import Path
+
+import pytest
 
 from benchmarks import load
 from gateway.stores.catalogue import FRESH
-from tests.e2e.clients.stage import PLENTY, Operator, vendor_in_catalogue
+from tests.e2e.clients.stage import PLENTY, Operator
 from tests.e2e.stack import Stack
 
 
-def test_a_mixed_load_gets_right_vectors_and_deserved_refusals_only(stack: Stack, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("vendor")
+def test_a_mixed_load_gets_right_vectors_and_deserved_refusals_only(stack: Stack) -> None:
     operator = Operator(stack.endpoint)
-    with vendor_in_catalogue(operator, tmp_path):
-        asks = load.make_asks([operator.make_workspace(*PLENTY) for _ in range(2)], seed=7)
-        time.sleep(FRESH)  # warm functions believe the old catalogue for so long
+    asks = load.make_asks([operator.make_workspace(*PLENTY) for _ in range(2)], seed=7)
+    time.sleep(FRESH)  # warm functions believe the old catalogue for so long
 
-        tally = asyncio.run(load.run(stack.base_url, asks, seconds=8, concurrency=6))
+    tally = asyncio.run(load.run(stack.base_url, asks, seconds=8, concurrency=6))
 
     assert tally.faults == []
     assert tally.statuses[200] > 10

@@ -11,7 +11,8 @@ from tests.e2e.clients.drivers import Drivers
 from tests.e2e.clients.environments import Environments, install
 from tests.e2e.clients.play import AT_ONCE, Performance, play
 from tests.e2e.clients.registry import CLIENTS, Client
-from tests.e2e.clients.stage import Operator, Stage, make_stage, vendor_in_catalogue
+from tests.e2e.clients.stage import Operator, Stage, make_stage
+from tests.e2e.clients.vendor import Vendor
 from tests.e2e.stack import Stack
 
 
@@ -27,12 +28,6 @@ def environments() -> Environments:
 
 
 @pytest.fixture(scope="session")
-def logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the programs that the tests start write what they say."""
-    return tmp_path_factory.mktemp("logs")
-
-
-@pytest.fixture(scope="session")
 def drivers(environments: Environments, stack: Stack, logs: Path) -> Iterator[Drivers]:
     """The clients."""
     with Drivers(environments, stack.base_url, logs) as drivers:
@@ -40,15 +35,13 @@ def drivers(environments: Environments, stack: Stack, logs: Path) -> Iterator[Dr
 
 
 @pytest.fixture(scope="session")
-def stage(stack: Stack, drivers: Drivers, request: pytest.FixtureRequest, logs: Path) -> Iterator[Stage]:
+def stage(stack: Stack, vendor: Vendor, drivers: Drivers, request: pytest.FixtureRequest) -> Stage:
     """The deployed stack, ready for clients."""
-    operator = Operator(stack.endpoint)
-    with vendor_in_catalogue(operator, logs) as vendor:
-        known = time.monotonic() + FRESH
-        # Something to do while warm functions believe the old catalogue.
-        drivers.start((client.program for client in _selected(request.session.items)), at_once=AT_ONCE)
-        time.sleep(max(0.0, known - time.monotonic()))
-        yield make_stage(stack, operator, vendor)
+    known = time.monotonic() + FRESH
+    # Something to do while warm functions believe the old catalogue.
+    drivers.start((client.program for client in _selected(request.session.items)), at_once=AT_ONCE)
+    time.sleep(max(0.0, known - time.monotonic()))
+    return make_stage(stack, Operator(stack.endpoint), vendor)
 
 
 @pytest.fixture(scope="session")
