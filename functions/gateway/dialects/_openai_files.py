@@ -115,7 +115,7 @@ def add_file_routes(router: DialectRouter, *bases: str) -> None:
         include_in_schema=False,
     )
     async def delete(context: Context) -> Response:
-        """A job that still needs the file fails."""
+        """A job that still needs the file cannot go on, and ends as `expired`."""
         context.gateway.batch().files.delete(context.caller, _id(context))
         return _json({"id": _id(context), "object": "file", "deleted": True})
 
